@@ -1,0 +1,245 @@
+/*
+ * What all channels share: complete transfers, cancelling, the guard.
+ */
+#include "channel/channel.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/util.h"
+
+/* Most that one system call is asked to move; below the kernel's limit. */
+#define TRANSFER_MAX (1u << 30)
+
+int gw_channel_init(struct gw_channel *channel,
+                    const struct gw_channel_ops *ops, const char *kind, int fd,
+                    struct gw_error **errp)
+{
+    int cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    if (cancel_fd < 0) {
+        return gw_error_set_errno(errp, -errno, "cannot make an eventfd");
+    }
+    channel->ops = ops;
+    channel->kind = kind;
+    channel->fd = fd;
+    channel->cancel_fd = cancel_fd;
+    return 0;
+}
+
+/* Waits until the descriptor is ready or the channel is cancelled. */
+static int wait_ready(struct gw_channel *channel, short events)
+{
+    struct pollfd fds[2] = {
+        {.fd = channel->fd, .events = events},
+        {.fd = channel->cancel_fd, .events = POLLIN},
+    };
+
+    while (poll(fds, 2, -1) < 0) {
+        if (errno != EINTR) {
+            return -errno;
+        }
+    }
+    return fds[1].revents ? -ECANCELED : 0;
+}
+
+ssize_t gw_channel_read(struct gw_channel *channel, void *data, size_t size)
+{
+    ssize_t n;
+    int r;
+
+    for (;;) {
+        r = wait_ready(channel, POLLIN);
+        if (r < 0) {
+            return r;
+        }
+        n = read(channel->fd, data, gw_min_u64(size, TRANSFER_MAX));
+        if (n >= 0) {
+            return n;
+        }
+        if (errno != EINTR && errno != EAGAIN) {
+            return -errno;
+        }
+    }
+}
+
+ssize_t gw_channel_pread(struct gw_channel *channel, void *data, size_t size,
+                         uint64_t offset)
+{
+    uint8_t *to = data;
+    size_t done = 0;
+    ssize_t n;
+
+    assert(gw_channel_is_seekable(channel));
+    while (done < size) {
+        if (atomic_load(&channel->is_cancelled)) {
+            return -ECANCELED;
+        }
+        n = pread(channel->fd, to + done, gw_min_u64(size - done, TRANSFER_MAX),
+                  (off_t)(offset + done));
+        if (n == 0) {
+            break;
+        }
+        if (n > 0) {
+            done += (size_t)n;
+        } else if (errno != EINTR) {
+            return -errno;
+        }
+    }
+    return (ssize_t)done;
+}
+
+static int write_failed(const struct gw_channel *channel, int code,
+                        struct gw_error **errp)
+{
+    if (code == -ECANCELED) {
+        return gw_error_set(errp, code, "cancelled");
+    }
+    return gw_error_set_errno(errp, code, "Unable to write to %s",
+                              channel->kind);
+}
+
+/* Writes what there is room for. */
+static ssize_t write_some(struct gw_channel *channel, const void *data,
+                          size_t size)
+{
+    if (channel->is_socket) {
+        return send(channel->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    return write(channel->fd, data, size);
+}
+
+int gw_channel_write(struct gw_channel *channel, const void *data, size_t size,
+                     struct gw_error **errp)
+{
+    const uint8_t *from = data;
+    ssize_t n;
+    int r;
+
+    while (size > 0) {
+        r = wait_ready(channel, POLLOUT);
+        if (r < 0) {
+            return write_failed(channel, r, errp);
+        }
+        n = write_some(channel, from, gw_min_u64(size, TRANSFER_MAX));
+        if (n >= 0) {
+            from += n;
+            size -= (size_t)n;
+        } else if (errno != EINTR && errno != EAGAIN) {
+            return write_failed(channel, -errno, errp);
+        }
+    }
+    return 0;
+}
+
+static int pwrite_all(struct gw_channel *channel, const uint8_t *from,
+                      size_t size, uint64_t offset, struct gw_error **errp)
+{
+    ssize_t n;
+
+    while (size > 0) {
+        if (atomic_load(&channel->is_cancelled)) {
+            return write_failed(channel, -ECANCELED, errp);
+        }
+        n = pwrite(channel->fd, from, gw_min_u64(size, TRANSFER_MAX),
+                   (off_t)offset);
+        if (n > 0) {
+            from += n;
+            offset += (uint64_t)n;
+            size -= (size_t)n;
+        } else if (n == 0) {
+            return write_failed(channel, -ENOSPC, errp);
+        } else if (errno != EINTR) {
+            return write_failed(channel, -errno, errp);
+        }
+    }
+    return 0;
+}
+
+int gw_channel_pwrite(struct gw_channel *channel, const void *data, size_t size,
+                      uint64_t offset, struct gw_error **errp)
+{
+    static const uint8_t zeros[sizeof(channel->guard)];
+    const uint8_t *from = data;
+    uint64_t guard_end = channel->start + sizeof(channel->guard);
+    size_t held;
+    int r;
+
+    assert(gw_channel_is_seekable(channel));
+    if (!channel->guarded || offset >= guard_end) {
+        return pwrite_all(channel, from, size, offset, errp);
+    }
+    assert(offset >= channel->start);
+    held = gw_min_u64(size, guard_end - offset);
+    memcpy(channel->guard + (offset - channel->start), from, held);
+    r = pwrite_all(channel, zeros, held, offset, errp);
+    if (r < 0) {
+        return r;
+    }
+    return pwrite_all(channel, from + held, size - held, offset + held, errp);
+}
+
+static int sync_fd(int fd, struct gw_error **errp)
+{
+    if (fdatasync(fd) < 0) {
+        return gw_error_set_errno(errp, -errno, "cannot flush the file");
+    }
+    return 0;
+}
+
+int gw_channel_sync(struct gw_channel *channel, struct gw_error **errp)
+{
+    int r = sync_fd(channel->fd, errp);
+
+    if (r < 0 || !channel->guarded) {
+        return r;
+    }
+    channel->guarded = false;
+    r = pwrite_all(channel, channel->guard, sizeof(channel->guard),
+                   channel->start, errp);
+    return r < 0 ? r : sync_fd(channel->fd, errp);
+}
+
+uint64_t gw_channel_size(const struct gw_channel *channel)
+{
+    struct stat st;
+
+    if (fstat(channel->fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        return 0;
+    }
+    return (uint64_t)st.st_size;
+}
+
+void gw_channel_cancel(struct gw_channel *channel)
+{
+    uint64_t one = 1;
+
+    atomic_store(&channel->is_cancelled, true);
+    /* Cannot fail but when the counter is full, which serves as well. */
+    if (write(channel->cancel_fd, &one, sizeof(one)) < 0) {
+        return;
+    }
+}
+
+int gw_channel_finish(struct gw_channel *channel, struct gw_error **errp)
+{
+    return channel->ops->finish(channel, errp);
+}
+
+struct gw_channel *gw_channel_free(struct gw_channel *channel)
+{
+    if (channel) {
+        channel->ops->close(channel);
+        close(channel->fd);
+        close(channel->cancel_fd);
+        free(channel);
+    }
+    return NULL;
+}

@@ -1,0 +1,142 @@
+/*
+ * Channels over a descriptor that was handed over by name or number.
+ */
+#include "channel/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+static int fd_finish(struct gw_channel *channel, struct gw_error **errp)
+{
+    int r;
+
+    if (!gw_channel_is_seekable(channel)) {
+        return 0;
+    }
+    r = gw_channel_sync(channel, errp);
+    if (r < 0) {
+        return r;
+    }
+    /* As after a save by plain writes: the position is the end. */
+    if (lseek(channel->fd, 0, SEEK_END) < 0) {
+        return gw_error_set_errno(errp, -errno, "cannot seek to the end");
+    }
+    return 0;
+}
+
+static void fd_close(struct gw_channel *channel)
+{
+    (void)channel;
+}
+
+static const struct gw_channel_ops fd_ops = {
+    .finish = fd_finish,
+    .close = fd_close,
+};
+
+static int check_mode(int fd, bool outgoing, struct gw_error **errp)
+{
+    int flags = fcntl(fd, F_GETFL);
+    int mode = flags & O_ACCMODE;
+
+    if (flags < 0) {
+        return gw_error_set_errno(errp, -errno, "file descriptor %d", fd);
+    }
+    if (mode == (outgoing ? O_RDONLY : O_WRONLY)) {
+        return gw_error_set(errp, -EBADF,
+                            "file descriptor %d is not open for %s", fd,
+                            outgoing ? "writing" : "reading");
+    }
+    return 0;
+}
+
+/*
+ * A stream must not block in a write, so that it can be cancelled. The flag
+ * belongs to the open file, which the caller may share: sockets need no flag
+ * (MSG_DONTWAIT), pipes are opened anew.
+ */
+static int init_stream(struct gw_channel *channel, const struct stat *st,
+                       bool outgoing, struct gw_error **errp)
+{
+    char proc[64];
+    int fd;
+
+    channel->is_socket = S_ISSOCK(st->st_mode);
+    if (!S_ISFIFO(st->st_mode)) {
+        return 0;
+    }
+    snprintf(proc, sizeof(proc), "/proc/self/fd/%d", channel->fd);
+    fd = open(proc, (outgoing ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) {
+        return gw_error_set_errno(errp, -errno, "file descriptor %d",
+                                  channel->fd);
+    }
+    close(channel->fd);
+    channel->fd = fd;
+    return 0;
+}
+
+/* A regular file starts where the descriptor stands. */
+static int init_file(struct gw_channel *channel, bool outgoing,
+                     struct gw_error **errp)
+{
+    off_t position = lseek(channel->fd, 0, SEEK_CUR);
+    if (position < 0) {
+        return gw_error_set_errno(errp, -errno, "cannot tell the position");
+    }
+    if (outgoing && ftruncate(channel->fd, position) < 0) {
+        return gw_error_set_errno(errp, -errno,
+                                  "failed to truncate migration file to "
+                                  "offset %llx",
+                                  (unsigned long long)position);
+    }
+    channel->features |= GW_CHANNEL_SEEKABLE;
+    channel->start = (uint64_t)position;
+    channel->guarded = outgoing;
+    return 0;
+}
+
+static int init_kind(struct gw_channel *channel, bool outgoing,
+                     struct gw_error **errp)
+{
+    struct stat st;
+
+    if (fstat(channel->fd, &st) < 0) {
+        return gw_error_set_errno(errp, -errno, "file descriptor %d",
+                                  channel->fd);
+    }
+    return S_ISREG(st.st_mode) ? init_file(channel, outgoing, errp)
+                               : init_stream(channel, &st, outgoing, errp);
+}
+
+int gw_fd_channel_open(int fd, bool outgoing, struct gw_channel **ret_channel,
+                       struct gw_error **errp)
+{
+    GW_AUTO_FREE struct gw_channel *channel = NULL;
+    int r = check_mode(fd, outgoing, errp);
+
+    if (r < 0) {
+        return r;
+    }
+    channel = calloc(1, sizeof(*channel));
+    if (!channel) {
+        return gw_error_set(errp, -ENOMEM, "out of memory");
+    }
+    r = gw_channel_init(channel, &fd_ops, "file descriptor", fd, errp);
+    if (r < 0) {
+        return r;
+    }
+    r = init_kind(channel, outgoing, errp);
+    if (r < 0) {
+        close(channel->cancel_fd);
+        return r;
+    }
+    *ret_channel = gw_take(&channel);
+    return 0;
+}

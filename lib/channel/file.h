@@ -1,0 +1,24 @@
+/*
+ * File channels.
+ *
+ * A save to a path is atomic: it goes to an unnamed file beside it, which is
+ * flushed and takes the name at the end. What cannot be replaced (a device, a
+ * part of an existing file behind an offset) is written in place and made
+ * valid last.
+ */
+#ifndef GW_CHANNEL_FILE_H
+#define GW_CHANNEL_FILE_H
+
+#include "channel/channel.h"
+
+/* Opens a path to write a stream that starts at `offset`. */
+int gw_file_open_outgoing(const char *path, uint64_t offset,
+                          struct gw_channel **ret_channel,
+                          struct gw_error **errp);
+
+/* Opens a path to read a stream that starts at `offset`. */
+int gw_file_open_incoming(const char *path, uint64_t offset,
+                          struct gw_channel **ret_channel,
+                          struct gw_error **errp);
+
+#endif

@@ -1,0 +1,146 @@
+/*
+ * What the flow tests share: machines of random shape with devices of every
+ * kind of field, moved within one process, and a watch on what is left over.
+ *
+ * Mistakes found by the kit end the program with a message (KIT_CHECK), so
+ * that fuzz targets and child processes can use it as well as cmocka tests.
+ */
+#ifndef GW_TESTS_FLOW_KIT_H
+#define GW_TESTS_FLOW_KIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <godwit/error.h>
+#include <godwit/machine.h>
+#include <godwit/migration.h>
+#include <godwit/ram.h>
+
+#include "kit-devices.h"
+
+#define KIT_CHECK(condition, ...)                                           \
+    do {                                                                    \
+        if (!(condition)) {                                                 \
+            fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition); \
+            fprintf(stderr, __VA_ARGS__);                                   \
+            fputc('\n', stderr);                                            \
+            abort();                                                        \
+        }                                                                   \
+    } while (0)
+
+#define KIT_PAGE ((uint64_t)GW_TARGET_PAGE_SIZE)
+#define KIT_MAX_BLOCKS 6u
+
+/* Where the memory of a block comes from. */
+enum kit_backing {
+    KIT_OWN,        /* the embedder's anonymous memory */
+    KIT_ANONYMOUS,  /* mapped by the library */
+    KIT_MEMFD,      /* mapped by the library, shared */
+    KIT_MEMFD_COPY, /* mapped by the library, private over a memfd */
+    KIT_MEMFD_OWN,  /* mapped by the embedder, shared, fd told */
+    KIT_BACKING_COUNT,
+};
+
+struct kit_block_shape {
+    char idstr[32];
+    enum kit_backing backing;
+    uint64_t used_pages;  /* of the source */
+    uint64_t other_pages; /* of the destination before loading */
+    uint64_t max_pages;
+    uint64_t fd_offset; /* pages */
+    uint32_t flags;     /* enum gw_ram_flags */
+};
+
+struct kit_shape {
+    struct kit_block_shape blocks[KIT_MAX_BLOCKS];
+    size_t n_blocks;
+    unsigned int devices; /* bit k: device kind k */
+    bool running;         /* the guest runs when the save starts */
+};
+
+struct kit_block {
+    struct gw_ram_block *block;
+    uint8_t *own;           /* mapping of ours, or NULL */
+    int fd;                 /* or -1 */
+    unsigned int n_resized; /* calls of the hook */
+};
+
+/* A machine with what belongs to it. */
+struct kit_machine {
+    const struct kit_shape *shape;
+    bool incoming;
+    struct gw_machine *machine;
+    struct kit_block blocks[KIT_MAX_BLOCKS];
+    struct kit_devices devices;
+    unsigned int n_pauses;  /* written on the migration's thread, */
+    unsigned int n_resumes; /* read when it has ended */
+};
+
+/* Each of many blocks, all devices, a guest that runs. */
+void kit_shape_small(struct kit_shape *shape);
+void kit_shape_random(struct kit_shape *shape, struct kit_rng *rng);
+
+/* One block of 32 MiB, so that saving takes a moment; runs. */
+void kit_shape_large(struct kit_shape *shape);
+
+/* Builds the source or the destination; all memory and state are zero. */
+void kit_machine_init(struct kit_machine *m, const struct kit_shape *shape,
+                      bool incoming);
+void kit_machine_deinit(struct kit_machine *m);
+
+/* Random contents of memory and devices. */
+void kit_machine_fill(struct kit_machine *m, struct kit_rng *rng);
+
+/*
+ * Ends the program if the files behind blocks are wrong: shared memory is in
+ * them, private memory is not, and what surrounds a block is as it was.
+ */
+void kit_machine_check_files(struct kit_machine *m);
+
+/* Ends the program if memory or devices differ. */
+void kit_machine_check_equal(struct kit_machine *a, struct kit_machine *b);
+
+/* Ends the program if any memory or state is not as after init. */
+void kit_machine_check_untouched(struct kit_machine *m);
+
+/* Runs a migration to its end; ends the program if it hangs. */
+int kit_save(struct kit_machine *m, const char *uri, bool mapped,
+             struct gw_error **errp);
+/* Starts a save; ends the program if it cannot be started. */
+struct gw_migration *kit_save_start(struct kit_machine *m, const char *uri,
+                                    bool mapped);
+/* Its end; frees it. */
+int kit_wait(struct gw_migration *migration, struct gw_error **errp);
+int kit_load(struct kit_machine *m, const char *uri, bool mapped,
+             struct gw_error **errp);
+
+/*
+ * Ends the program unless a machine whose load failed stays put: in
+ * inmigrate, not resumed, and refusing to run, or untouched.
+ */
+void kit_check_cannot_run(struct kit_machine *m);
+
+/* What a process has open and running, for comparison. */
+struct kit_footprint {
+    unsigned int n_fds;
+    unsigned int n_threads;
+};
+
+struct kit_footprint kit_footprint_take(void);
+/* Ends the program if there is more now than then. */
+void kit_footprint_check(const struct kit_footprint *before);
+
+/* A new directory on a tmpfs if there is one; the name in `path`. */
+#define KIT_PATH_SIZE 128u
+void kit_directory_make(char path[KIT_PATH_SIZE]);
+void kit_directory_remove(const char *path);
+/* Number of entries, names beginning with a dot included. */
+unsigned int kit_directory_count(const char *path);
+
+/* The seed: GW_TEST_SEED, else of the clock. Printed. */
+uint64_t kit_seed(void);
+
+#endif

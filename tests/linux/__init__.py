@@ -1,0 +1,1 @@
+"""Pieces of small Linux machines that tests boot: kernel, initramfs, QEMU."""

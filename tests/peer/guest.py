@@ -1,0 +1,85 @@
+"""The guest of the peer tests: a Linux that ticks and checks its memory."""
+
+import functools
+import hashlib
+import os
+import re
+
+from linux.archive import Archive
+from linux.cache import cache_dir, locked
+from linux.kernel import kernel
+from linux.tsc import tsc_khz
+
+APPEND = "console=ttyS0 quiet panic=-1 mitigations=off"
+
+# Each tick rewrites one of four pieces with random bytes and then proves all
+# four against their checksums, so that one stale or lost page is noticed.
+INIT = """#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t devtmpfs devtmpfs /dev
+mkdir /work
+mount -t tmpfs tmpfs /work
+cd /work
+for i in 0 1 2 3; do
+    head -c 524288 /dev/urandom >piece$i
+    md5sum piece$i >sum$i
+done
+n=0
+while :; do
+    n=$((n + 1))
+    i=$((n % 4))
+    head -c 524288 /dev/urandom >piece$i
+    md5sum piece$i >sum$i
+    if cat sum0 sum1 sum2 sum3 | md5sum -c >check 2>&1; then
+        echo "tick $n ok"
+    else
+        echo "tick $n MEMORY ERROR"
+        cat check
+    fi
+    sleep 1
+done
+"""
+
+
+class GuestError(AssertionError):
+    """The guest noticed the move: a lost tick or a memory error."""
+
+
+def kernel_image():
+    return kernel().image
+
+
+@functools.cache
+def initramfs():
+    """Path of the guest's initramfs, built once per version of its script."""
+    digest = hashlib.sha256(INIT.encode()).hexdigest()[:12]
+    path = os.path.join(cache_dir(), f"ticking-{digest}.cpio")
+    with locked("ticking"):
+        if not os.path.exists(path):
+            archive = Archive()
+            archive.console()
+            archive.busybox()
+            archive.directory("dev")
+            archive.text("init", INIT, 0o755)
+            archive.write(path + ".new")
+            os.rename(path + ".new", path)
+    return path
+
+
+def append():
+    return f"{APPEND} tsc_early_khz={tsc_khz()}"
+
+
+def ticks(text):
+    """The numbers of all whole tick lines."""
+    return [int(n) for n in re.findall(r"^tick (\d+) \w+.*\n", text, re.M)]
+
+
+def check(text):
+    """Raise unless the ticks are 1, 2, 3 ... and the memory was always good."""
+    numbers = ticks(text)
+    if numbers != list(range(1, len(numbers) + 1)):
+        raise GuestError(f"ticks are not consecutive: {numbers}")
+    for sign in ("MEMORY ERROR", "FAILED", "Oops", "BUG:", "Kernel panic"):
+        if sign in text:
+            raise GuestError(f"console says {sign!r}: {text[-600:]}")

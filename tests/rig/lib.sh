@@ -1,0 +1,184 @@
+# Helpers for scenarios; source it: . /rig/lib.sh
+
+fail()
+{
+    echo "FAILED: $*"
+    exit 1
+}
+
+# stuck NAME TEXT...: say what a VM and its threads are doing, and fail
+stuck()
+{
+    name=$1
+    shift
+    pid=$(cat "/tmp/$name.pid")
+    echo "$name: $*"
+    hmp "$name" info status
+    hmp "$name" info migrate
+    sleep 1
+    cp "/tmp/$name.serial" "/tmp/$name.monitor" "/tmp/$name.stderr" /out
+    for file in monitor stderr serial; do
+        echo "$name.$file ends in:"
+        tail -8 "/tmp/$name.$file" 2>/dev/null
+    done
+    if [ ! -d "/proc/$pid" ]; then
+        wait "$pid"
+        fail "$name: it ended with status $?; kernel: $(dmesg | tail -3)"
+    fi
+    for task in /proc/"$pid"/task/*; do
+        echo "$(cat "$task/comm") $(grep State "$task/status")" \
+            "in $(cat "$task/wchan"), system call $(cat "$task/syscall")"
+        cat "$task/stack"
+    done
+    cp "/proc/$pid/maps" "/out/$name.maps"
+    fail "$name: $*"
+}
+
+# vm_of FILE: the name of the VM whose serial port goes to FILE
+vm_of()
+{
+    basename "$1" .serial
+}
+
+# wait_end NAME SECONDS: until its process has ended; it must end well
+wait_end()
+{
+    pid=$(cat "/tmp/$1.pid")
+    tries=$(($2 * 10))
+    while grep -q 'State:.[^Z]' "/proc/$pid/status" 2>/dev/null; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || stuck "$1" "does not end in $2 s"
+        usleep 100000
+    done
+    wait "$pid" || fail "$1 ended badly: $(tail -5 "/tmp/$1.stderr")"
+}
+
+# wait_for SECONDS FILE PATTERN: until a line of FILE matches
+wait_for()
+{
+    tries=$(($1 * 5))
+    while ! grep -q -- "$3" "$2" 2>/dev/null; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || stuck "$(vm_of "$2")" "no '$3' after $1 s"
+        usleep 200000
+    done
+}
+
+# The tick lines of the Linux guest (`tick 3 ok`) and of beat (`beat: tick 3 ...`)
+TICK='s/^\(beat: \)\{0,1\}tick \([0-9][0-9]*\) .*/\2/p'
+
+# ticks FILE...: the numbers of all whole tick lines
+ticks()
+{
+    cat "$@" 2>/dev/null | sed -n "$TICK"
+}
+
+# wait_ticks SECONDS FILE COUNT: until FILE has COUNT tick lines
+wait_ticks()
+{
+    tries=$(($1 * 5))
+    while [ "$(ticks "$2" | wc -l)" -lt "$3" ]; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || stuck "$(vm_of "$2")" "no $3 ticks after $1 s"
+        usleep 200000
+    done
+}
+
+COMPLAINTS='ERROR\|FAILED\|Oops\|Kernel panic\|errors=[^0]'
+
+# consecutive COUNT FILE...: the ticks in the files, in order, are 1, 2, 3 ...,
+# at least COUNT of them, and the guest never complained
+consecutive()
+{
+    least=$1
+    shift
+    cat "$@" >/tmp/.consecutive
+    if grep "$COMPLAINTS" /tmp/.consecutive; then
+        fail "the guest complains: $(tail -5 /tmp/.consecutive)"
+    fi
+    ticks /tmp/.consecutive | awk -v least="$least" '
+            $1 != NR { print "tick", $1, "where", NR, "was due"; bad = 1 }
+            END {
+                if (NR < least) { print NR, "ticks of", least; bad = 1 }
+                exit bad
+            }' || fail "a tick is missing"
+}
+
+MICROVM=microvm,pic=off,pit=off,rtc=off,ioapic2=off
+
+# pipe NAME: a pipe that someone holds open, so that no writer to it waits for
+# a process that has died, and no line is lost before its reader has come
+pipe()
+{
+    mkfifo "$1"
+    sleep 86400 0<>"$1" >/dev/null 2>&1 &
+}
+
+# qemu_start NAME OPTION...: QEMU/KVM in the background, its monitor a pipe
+# /tmp/NAME.in, its serial port in /tmp/NAME.serial
+qemu_start()
+{
+    name=$1
+    shift
+    pipe "/tmp/$name.in"
+    mkfifo "/tmp/$name.out"
+    cat "/tmp/$name.out" >"/tmp/$name.monitor" &
+    qemu-system-x86_64-microvm -accel kvm -cpu host -nodefaults \
+        -no-user-config -nic none -display none -M $MICROVM \
+        -global kvm-apic.vapic=off -chardev "pipe,id=mon,path=/tmp/$name" \
+        -mon chardev=mon,mode=readline -serial "file:/tmp/$name.serial" \
+        "$@" >"/tmp/$name.stderr" 2>&1 &
+    echo $! >"/tmp/$name.pid"
+}
+
+# godwit_start NAME OPTION...: godwit on KVM in the background, driven alike
+godwit_start()
+{
+    name=$1
+    shift
+    pipe "/tmp/$name.in"
+    godwit run --accel kvm --serial "file:/tmp/$name.serial" --monitor stdio \
+        "$@" 0<>"/tmp/$name.in" >"/tmp/$name.monitor" 2>"/tmp/$name.stderr" &
+    echo $! >"/tmp/$name.pid"
+}
+
+# hmp NAME COMMAND...: type a line at its monitor
+hmp()
+{
+    name=$1
+    shift
+    echo "$*" >"/tmp/$name.in"
+}
+
+# wait_migration NAME: until its monitor says that the migration is complete
+wait_migration()
+{
+    tries=300
+    until tail -c 4000 "/tmp/$1.monitor" | grep -q 'Migration status: comp'
+    do
+        tries=$((tries - 1))
+        if [ $tries = 0 ] || tail -c 4000 "/tmp/$1.monitor" |
+            grep -q 'Migration status: failed'; then
+            fail "$1: $(tail -30 "/tmp/$1.monitor" "/tmp/$1.stderr")"
+        fi
+        hmp "$1" info migrate
+        usleep 100000
+    done
+}
+
+# vm_save NAME FILE on|off: save (mapped-ram or not), wait, end the process
+vm_save()
+{
+    hmp "$1" migrate_set_capability mapped-ram "$3"
+    hmp "$1" migrate -d "file:$2"
+    wait_migration "$1"
+    hmp "$1" quit
+    wait_end "$1" 20
+}
+
+# vm_load NAME FILE on|off: into a VM that was started with -incoming defer
+vm_load()
+{
+    hmp "$1" migrate_set_capability mapped-ram "$3"
+    hmp "$1" migrate_incoming "file:$2"
+}

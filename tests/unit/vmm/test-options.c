@@ -1,0 +1,192 @@
+/*
+ * The command line of `godwit run`.
+ */
+#include "options.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Parses words up to NULL; the error's text, if any, must have `part`. */
+static int parse(struct vmm_options *options, const char *part, ...)
+{
+    static char words[16][64];
+    char *argv[17] = {words[0]};
+    struct gw_error *error = NULL;
+    const char *word;
+    int argc = 1;
+    va_list args;
+    int r;
+
+    va_start(args, part);
+    strcpy(words[0], "run");
+    while ((word = va_arg(args, const char *)) != NULL) {
+        strcpy(words[argc], word);
+        argv[argc] = words[argc];
+        argc++;
+    }
+    va_end(args);
+    vmm_options_init(options);
+    r = vmm_options_parse(options, argc, argv, &error);
+    if (part) {
+        assert_int_equal(r, -EINVAL);
+        if (!strstr(gw_error_text(error), part)) {
+            fail_msg("'%s' is not in: %s", part, gw_error_text(error));
+        }
+    } else if (r < 0) {
+        fail_msg("%s", gw_error_text(error));
+    }
+    gw_error_free(error);
+    return r;
+}
+
+static void test_options__defaults(void **state)
+{
+    struct vmm_options options;
+
+    parse(&options, NULL, NULL);
+    assert_int_equal(options.memory_bytes, 128 << 20);
+    assert_int_equal(options.smp, 1);
+    assert_int_equal(options.serial.kind, VMM_CHARDEV_STDIO);
+    assert_int_equal(options.accel, VMM_ACCEL_AUTO);
+    assert_false(options.paused);
+    assert_true(options.sandbox);
+    assert_null(options.kernel);
+    assert_null(options.incoming);
+    vmm_options_deinit(&options);
+}
+
+static void expect_memory_size(const char *text, uint64_t bytes)
+{
+    struct vmm_options options;
+
+    parse(&options, NULL, "-m", text, NULL);
+    assert_int_equal(options.memory_bytes, bytes);
+    vmm_options_deinit(&options);
+}
+
+static void test_options__memory_sizes(void **state)
+{
+    struct vmm_options options;
+
+    expect_memory_size("64", 64ull << 20);
+    expect_memory_size("64M", 64ull << 20);
+    expect_memory_size("65536k", 64ull << 20);
+    expect_memory_size("size=4G", 4ull << 30);
+    expect_memory_size("1T", 1ull << 40);
+    expect_memory_size("2GiB", 2ull << 30);
+    expect_memory_size("2097153B", 2ull << 20);
+    parse(&options, "not a memory size", "-m", "", NULL);
+    parse(&options, "not a memory size", "-m", "-1", NULL);
+    parse(&options, "not a memory size", "-m", "64X", NULL);
+    parse(&options, "not a memory size", "-m", "64MB", NULL);
+    parse(&options, "not within", "-m", "0", NULL);
+    parse(&options, "not within", "-m", "17T", NULL);
+    parse(&options, "not within", "-m", "18446744073709551615T", NULL);
+    parse(&options, "not a memory size", "-m", "18446744073709551616", NULL);
+}
+
+static void test_options__both_dashes_and_both_value_forms(void **state)
+{
+    struct vmm_options options;
+
+    parse(&options, NULL, "--memory=64", "-smp", "2", "--accel", "thread", "-S",
+          "--append=mem=1M rate=10", NULL);
+    assert_int_equal(options.memory_bytes, 64 << 20);
+    assert_int_equal(options.smp, 2);
+    assert_int_equal(options.accel, VMM_ACCEL_THREAD);
+    assert_true(options.paused);
+    assert_string_equal(options.append, "mem=1M rate=10");
+    vmm_options_deinit(&options);
+    parse(&options, NULL, "--paused", "-smp", "cpus=64", NULL);
+    assert_true(options.paused);
+    assert_int_equal(options.smp, 64);
+    vmm_options_deinit(&options);
+}
+
+static void test_options__character_devices(void **state)
+{
+    struct vmm_options options;
+
+    parse(&options, NULL, "-serial", "file:/tmp/a,b", "-qmp",
+          "unix:/tmp/q.sock,server=on,wait=off", "-monitor", "stdio", NULL);
+    assert_int_equal(options.serial.kind, VMM_CHARDEV_FILE);
+    assert_string_equal(options.serial.path, "/tmp/a,b");
+    assert_int_equal(options.n_monitors, 2);
+    assert_true(options.monitors[0].qmp);
+    assert_int_equal(options.monitors[0].chardev.kind, VMM_CHARDEV_UNIX);
+    assert_string_equal(options.monitors[0].chardev.path, "/tmp/q.sock");
+    assert_false(options.monitors[1].qmp);
+    assert_int_equal(options.monitors[1].chardev.kind, VMM_CHARDEV_STDIO);
+    vmm_options_deinit(&options);
+}
+
+static void test_options__stdio_has_one_user(void **state)
+{
+    struct vmm_options options;
+
+    parse(&options, NULL, "-qmp", "stdio", NULL);
+    assert_int_equal(options.serial.kind, VMM_CHARDEV_NONE);
+    vmm_options_deinit(&options);
+    parse(&options, "more than one", "-qmp", "stdio", "-serial", "stdio", NULL);
+    vmm_options_deinit(&options);
+}
+
+static void test_options__uuid(void **state)
+{
+    static const uint8_t expected[16] = {0x01, 0x23, 0x45, 0x67, 0x89, 0xab,
+                                         0xcd, 0xef, 0x01, 0x23, 0x45, 0x67,
+                                         0x89, 0xAB, 0xCD, 0xEF};
+    struct vmm_options options;
+
+    parse(&options, NULL, "-uuid", "01234567-89ab-cdef-0123-456789ABCDEF",
+          NULL);
+    assert_true(options.has_uuid);
+    assert_memory_equal(options.uuid, expected, 16);
+    vmm_options_deinit(&options);
+    parse(&options, "not a UUID", "-uuid", "01234567-89ab-cdef-0123-", NULL);
+    parse(&options, "not a UUID", "-uuid",
+          "01234567-89ab-cdef-0123-456789ABCDEF0", NULL);
+    parse(&options, "not a UUID", "-uuid",
+          "0123456789ab-cdef-0123-456789ABCDEF0", NULL);
+}
+
+static void test_options__wrong_use_is_named(void **state)
+{
+    struct vmm_options options;
+
+    parse(&options, "unknown option '--frob'", "--frob", NULL);
+    parse(&options, "unknown option 'x'", "x", NULL);
+    parse(&options, "unknown option '-'", "-", NULL);
+    parse(&options, "'-m' needs a value", "-m", NULL);
+    parse(&options, "takes no value", "--share=on", NULL);
+    parse(&options, "vCPUs from 1 to 64", "-smp", "0", NULL);
+    parse(&options, "vCPUs from 1 to 64", "-smp", "65", NULL);
+    parse(&options, "vCPUs from 1 to 64", "-smp", "2x", NULL);
+    parse(&options, "auto, kvm, thread", "-accel", "tcg", NULL);
+    parse(&options, "not one of", "-serial", "tcp:1", NULL);
+    parse(&options, "not one of", "-qmp", "file:/x", NULL);
+    parse(&options, "path is empty", "-qmp", "unix:", NULL);
+    parse(&options, "socket option 'wait=on'", "-qmp", "unix:/x,wait=on", NULL);
+    parse(&options, "0, 64K, 128K", "--firmware-size", "65536", NULL);
+    parse(&options, "not one of on, off", "--sandbox", "maybe", NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_options__defaults),
+        cmocka_unit_test(test_options__memory_sizes),
+        cmocka_unit_test(test_options__both_dashes_and_both_value_forms),
+        cmocka_unit_test(test_options__character_devices),
+        cmocka_unit_test(test_options__stdio_has_one_user),
+        cmocka_unit_test(test_options__uuid),
+        cmocka_unit_test(test_options__wrong_use_is_named),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,195 @@
+/*
+ * Inside of the accelerator `kvm`: what its files share.
+ */
+#ifndef VMM_KVM_H
+#define VMM_KVM_H
+
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <godwit/error.h>
+
+#include "accel.h"
+#include "cpu_state.h"
+
+struct gw_vmstate;
+struct vmm_kvm;
+
+/* Pages of the host's KVM in guest space: identity map, then TSS. */
+#define VMM_KVM_IDENTITY_MAP 0xfeffc000ull
+#define VMM_KVM_TSS 0xfeffd000u
+/* The most CPUID entries KVM is asked for, and MSRs it lists. */
+#define VMM_KVM_MAX_CPUID 256
+#define VMM_KVM_MAX_MSRS 1024
+/* Bytes of the largest XSAVE image we keep. */
+#define VMM_KVM_XSAVE_BYTES 8192u
+
+/* Where the components of an XSAVE image are; 0 if not offered. */
+struct vmm_xsave_layout {
+    /* Bytes of the image. */
+    uint32_t size;
+    uint32_t bndregs;
+    uint32_t bndcsr;
+    uint32_t opmask;
+    uint32_t zmm_high;
+    uint32_t zmm_upper;
+    uint32_t pkru;
+};
+
+/* Section `kvmclock`. */
+struct vmm_kvmclock {
+    /* Nanoseconds, taken when the machine stopped. */
+    uint64_t clock;
+    /* The clock may be set as it is. */
+    bool is_reliable;
+};
+
+struct vmm_kvm_vcpu {
+    struct vmm_kvm *kvm;
+    unsigned int index;
+    int fd;
+    /* Shared with the kernel. */
+    struct kvm_run *run;
+    size_t run_size;
+    /* The saved state; valid while parked. */
+    struct vmm_cpu cpu;
+};
+
+struct vmm_kvm {
+    struct vmm_accel base;
+    struct vmm_machine *machine;
+    int kvm_fd;
+    int vm_fd;
+    /* What KVM and the guest may do; constant after create. */
+    struct kvm_cpuid2 *cpuid;
+    struct kvm_msr_list *msr_list;
+    struct vmm_xsave_layout xsave;
+    unsigned int phys_bits;
+    bool has_tsc_khz;
+    bool has_sregs2;
+    bool has_xsave2;
+    bool has_triple_fault;
+    bool has_mce;
+    unsigned int n_vcpus;
+    struct vmm_kvm_vcpu vcpus[VMM_MAX_CPUS];
+    struct vmm_kvmclock clock;
+    /* The saved state was loaded or set: write it before the next run. */
+    bool dirty;
+};
+
+extern const struct gw_vmstate vmm_kvmclock_vmstate;
+
+/* ---- kvm_cpuid.c ---- */
+
+/* Fills in kvm->cpuid, xsave and phys_bits. */
+int vmm_kvm_init_cpuid(struct vmm_kvm *kvm, struct gw_error **errp)
+    GW_MUST_CHECK;
+
+/* Gives a vCPU its CPUID. */
+int vmm_kvm_set_cpuid(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp)
+    GW_MUST_CHECK;
+
+/* ---- kvm_regs.c: pure translations, and their ioctls ---- */
+
+void vmm_kvm_regs_to_cpu(const struct kvm_regs *regs, struct vmm_cpu *cpu);
+void vmm_kvm_regs_from_cpu(const struct vmm_cpu *cpu, struct kvm_regs *regs);
+void vmm_kvm_sregs_to_cpu(const struct kvm_sregs2 *sregs, struct vmm_cpu *cpu);
+void vmm_kvm_sregs_from_cpu(const struct vmm_cpu *cpu,
+                            struct kvm_sregs2 *sregs);
+void vmm_kvm_debug_to_cpu(const struct kvm_debugregs *debug,
+                          struct vmm_cpu *cpu);
+void vmm_kvm_debug_from_cpu(const struct vmm_cpu *cpu,
+                            struct kvm_debugregs *debug);
+
+int vmm_kvm_get_regs(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+int vmm_kvm_put_regs(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+int vmm_kvm_get_sregs(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+int vmm_kvm_put_sregs(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+int vmm_kvm_get_debug(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+int vmm_kvm_put_debug(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+
+/* ---- kvm_events.c ---- */
+
+void vmm_kvm_events_to_cpu(const struct kvm_vcpu_events *events,
+                           struct vmm_cpu *cpu);
+void vmm_kvm_events_from_cpu(const struct vmm_kvm *kvm,
+                             const struct vmm_cpu *cpu,
+                             struct kvm_vcpu_events *events);
+
+int vmm_kvm_get_events(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+int vmm_kvm_put_events(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+int vmm_kvm_get_mp_state(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+int vmm_kvm_put_mp_state(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+
+/* ---- kvm_xsave.c ---- */
+
+/* An image of VMM_KVM_XSAVE_BYTES bytes. */
+void vmm_kvm_xsave_to_cpu(const struct vmm_xsave_layout *layout,
+                          const uint8_t *image, struct vmm_cpu *cpu);
+void vmm_kvm_xsave_from_cpu(const struct vmm_xsave_layout *layout,
+                            const struct vmm_cpu *cpu, uint8_t *image);
+
+int vmm_kvm_get_xsave(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+int vmm_kvm_put_xsave(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+int vmm_kvm_get_xcrs(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+int vmm_kvm_put_xcrs(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+
+/* ---- kvm_msrs.c ---- */
+
+/* Fills in kvm->msr_list. */
+int vmm_kvm_init_msrs(struct vmm_kvm *kvm, struct gw_error **errp)
+    GW_MUST_CHECK;
+
+int vmm_kvm_get_tsc(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+int vmm_kvm_get_msrs(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+int vmm_kvm_put_msrs(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+/* The TSC deadline: after the APIC's timer mode and the TSC. */
+int vmm_kvm_put_deadline(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+/* Sets one MSR. */
+int vmm_kvm_put_msr(struct vmm_kvm_vcpu *vcpu, uint32_t index, uint64_t value,
+                    struct gw_error **errp);
+
+/* ---- kvm_lapic.c ---- */
+
+void vmm_kvm_lapic_to_apic(const struct kvm_lapic_state *page,
+                           struct vmm_apic *apic);
+void vmm_kvm_lapic_from_apic(const struct vmm_apic *apic,
+                             struct kvm_lapic_state *page);
+
+int vmm_kvm_get_lapic(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+int vmm_kvm_put_lapic(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+
+/* ---- kvm_clock.c ---- */
+
+int vmm_kvm_get_clock(struct vmm_kvm *kvm, struct gw_error **errp);
+int vmm_kvm_put_clock(struct vmm_kvm *kvm, struct gw_error **errp);
+
+/* ---- kvm_state.c: all of it, in the right order ---- */
+
+/* Reads everything from parked vCPUs. */
+int vmm_kvm_read_state(struct vmm_kvm *kvm, struct gw_error **errp);
+/* Writes everything into parked vCPUs. */
+int vmm_kvm_write_state(struct vmm_kvm *kvm, struct gw_error **errp);
+
+/* ---- kvm_boot.c ---- */
+
+/* Cold start; a function of the accelerator's table. */
+int vmm_kvm_boot(struct vmm_accel *accel, const struct vmm_options *options,
+                 struct gw_error **errp) GW_MUST_CHECK;
+
+/* ---- kvm_vcpu.c ---- */
+
+int vmm_kvm_vcpu_init(struct vmm_kvm *kvm, unsigned int index,
+                      struct gw_error **errp) GW_MUST_CHECK;
+void vmm_kvm_vcpu_deinit(struct vmm_kvm_vcpu *vcpu);
+
+/* The threads' side of the accelerator. */
+void vmm_kvm_vcpu_arm(void *opaque, unsigned int index);
+void vmm_kvm_vcpu_run(void *opaque, unsigned int index);
+void vmm_kvm_vcpu_kick(void *opaque, unsigned int index);
+void vmm_kvm_vcpu_park(void *opaque, unsigned int index);
+
+#endif

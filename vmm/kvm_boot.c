@@ -1,0 +1,117 @@
+/*
+ * Cold start under KVM: an ELF image, the first vCPU at its entry in 32-bit
+ * protected mode, the others waiting to be started by it.
+ */
+#include "kvm.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "beat_elf.h"
+#include "boot.h"
+#include "machine.h"
+#include "util.h"
+
+/* RFLAGS: the bit that is always set. */
+#define RFLAGS_ONE 2u
+
+static struct vmm_segment flat_segment(uint32_t selector, uint32_t type)
+{
+    return (struct vmm_segment){.selector = selector,
+                                .limit = UINT32_MAX,
+                                .flags = type << VMM_SEG_TYPE_SHIFT |
+                                         VMM_SEG_S | VMM_SEG_PRESENT |
+                                         VMM_SEG_DB | VMM_SEG_G};
+}
+
+static void set_segments(struct vmm_cpu *cpu)
+{
+    /* Types: code, execute and read, accessed; data, read and write. */
+    for (int i = 0; i < VMM_N_SEGMENTS; i++) {
+        cpu->segments[i] = flat_segment(VMM_BOOT_DS, 3);
+    }
+    cpu->segments[VMM_CS] = flat_segment(VMM_BOOT_CS, 11);
+    /* A busy 32-bit TSS. */
+    cpu->tr = (struct vmm_segment){.selector = VMM_BOOT_TSS,
+                                   .limit = 0x67,
+                                   .flags = 11u << VMM_SEG_TYPE_SHIFT |
+                                            VMM_SEG_PRESENT};
+    cpu->ldt = (struct vmm_segment){.flags = 2u << VMM_SEG_TYPE_SHIFT |
+                                             VMM_SEG_PRESENT};
+    cpu->gdt = (struct vmm_segment){.base = VMM_BOOT_GDT,
+                                    .limit = VMM_BOOT_GDT_BYTES - 1};
+    cpu->idt = (struct vmm_segment){0};
+}
+
+static void set_entry(struct vmm_cpu *cpu, const struct vmm_boot *boot)
+{
+    for (size_t i = 0; i < VMM_ARRAY_SIZE(cpu->regs); i++) {
+        cpu->regs[i] = 0;
+    }
+    cpu->regs[VMM_RBX] = boot->start_info;
+    cpu->rip = boot->entry;
+    cpu->rflags = RFLAGS_ONE;
+    cpu->cr0 = VMM_CR0_PE | VMM_CR0_ET;
+    cpu->cr3 = 0;
+    cpu->cr4 = 0;
+    cpu->efer = 0;
+    set_segments(cpu);
+}
+
+/* The user's words, how many CPUs there are, and how to switch off. */
+static char *make_cmdline(const struct vmm_options *options)
+{
+    const char *append = options->append ? options->append : "";
+    char *text;
+
+    if (asprintf(&text, "%s%scpus=%u poweroff=acpi", append,
+                 append[0] ? " " : "", options->smp) < 0) {
+        return NULL;
+    }
+    return text;
+}
+
+static int load_image(struct vmm_memory *memory,
+                      const struct vmm_options *options,
+                      struct vmm_boot *ret_boot, struct gw_error **errp)
+{
+    VMM_AUTO_FREE char *cmdline = NULL;
+
+    if (options->kernel) {
+        return vmm_boot_load_file(memory, options->kernel,
+                                  options->append ? options->append : "",
+                                  ret_boot, errp);
+    }
+    cmdline = make_cmdline(options);
+    if (!cmdline) {
+        return gw_error_set_errno(errp, -ENOMEM, "command line");
+    }
+    return vmm_boot_load(memory, gw_beat_elf, gw_beat_elf_size, cmdline,
+                         ret_boot, errp);
+}
+
+int vmm_kvm_boot(struct vmm_accel *accel, const struct vmm_options *options,
+                 struct gw_error **errp)
+{
+    struct vmm_kvm *kvm = (struct vmm_kvm *)(void *)accel;
+    struct vmm_boot boot;
+    int r;
+
+    r = load_image(&kvm->machine->memory, options, &boot, errp);
+    if (r < 0) {
+        return r;
+    }
+    set_entry(&kvm->vcpus[0].cpu, &boot);
+    /*
+     * All begin at the same time, none at the host's. MISC_ENABLE is QEMU's
+     * and the one that need not be sent; KVM's own differs.
+     */
+    for (unsigned int i = 0; i < kvm->n_vcpus; i++) {
+        kvm->vcpus[i].cpu.tsc = 0;
+        kvm->vcpus[i].cpu.misc_enable = 1;
+    }
+    kvm->clock.clock = 0;
+    kvm->dirty = true;
+    return 0;
+}

@@ -1,0 +1,381 @@
+/*
+ * Putting the machine together, pausing and resuming it.
+ */
+#include "machine.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "util.h"
+
+/* The type in the stream: laid out like QEMU's. */
+#define MACHINE_TYPE "microvm"
+
+/* Nothing runs and nothing changes after this. */
+static void stop_running(struct vmm_machine *machine)
+{
+    vmm_vcpus_pause(&machine->vcpus);
+    vmm_serial_stop(&machine->serial);
+    vmm_clock_stop(&machine->clock);
+}
+
+static void go_on_running(struct vmm_machine *machine)
+{
+    vmm_clock_start(&machine->clock);
+    vmm_serial_start(&machine->serial);
+    vmm_vcpus_resume(&machine->vcpus);
+}
+
+static int pause_locked(struct vmm_machine *machine, struct gw_error **errp)
+{
+    stop_running(machine);
+    return machine->accel->ops->stop(machine->accel, errp);
+}
+
+/* A state that cannot be read is no reason to stop: the guest goes on. */
+static int pause_machine(void *opaque, struct gw_error **errp)
+{
+    struct vmm_machine *machine = opaque;
+    int r;
+
+    pthread_mutex_lock(&machine->switch_lock);
+    r = pause_locked(machine, errp);
+    if (r < 0) {
+        go_on_running(machine);
+    }
+    pthread_mutex_unlock(&machine->switch_lock);
+    return r;
+}
+
+/*
+ * The vCPUs get their state before the I/O APIC sends what pends, and all
+ * routes are there before the first instruction.
+ */
+static int resume_machine(void *opaque, struct gw_error **errp)
+{
+    struct vmm_machine *machine = opaque;
+    int r;
+
+    pthread_mutex_lock(&machine->switch_lock);
+    vmm_memory_loaded(&machine->memory);
+    r = machine->accel->ops->start(machine->accel, errp);
+    if (r == 0) {
+        vmm_ioapic_restart(&machine->ioapic);
+        go_on_running(machine);
+    }
+    pthread_mutex_unlock(&machine->switch_lock);
+    return r;
+}
+
+static const struct gw_machine_ops machine_ops = {
+    .pause = pause_machine,
+    .resume = resume_machine,
+};
+
+static bool serial_put(void *opaque, uint8_t byte)
+{
+    struct vmm_machine *machine = opaque;
+
+    return vmm_console_put(&machine->console, byte);
+}
+
+static void serial_room(void *opaque)
+{
+    struct vmm_machine *machine = opaque;
+
+    vmm_console_wake(&machine->console);
+}
+
+static void serial_set_irq(void *opaque, bool high)
+{
+    struct vmm_machine *machine = opaque;
+
+    vmm_ioapic_set_line(&machine->ioapic, VMM_SERIAL_IRQ, high);
+}
+
+static const struct vmm_serial_ops serial_ops = {
+    .put = serial_put,
+    .room = serial_room,
+    .set_irq = serial_set_irq,
+};
+
+static size_t console_room(void *opaque)
+{
+    struct vmm_machine *machine = opaque;
+
+    return vmm_serial_room(&machine->serial);
+}
+
+static void console_input(void *opaque, const uint8_t *bytes, size_t n)
+{
+    struct vmm_machine *machine = opaque;
+
+    vmm_serial_receive(&machine->serial, bytes, n);
+}
+
+static void console_writable(void *opaque)
+{
+    struct vmm_machine *machine = opaque;
+
+    vmm_serial_writable(&machine->serial);
+}
+
+static const struct vmm_console_ops console_ops = {
+    .room = console_room,
+    .input = console_input,
+    .writable = console_writable,
+};
+
+static void power_off(void *opaque)
+{
+    vmm_machine_request_end(opaque, VMM_END_POWER_OFF);
+}
+
+static void power_reset(void *opaque)
+{
+    vmm_machine_request_end(opaque, VMM_END_RESET);
+}
+
+static void connect_bus(struct vmm_machine *machine)
+{
+    vmm_bus_init(&machine->bus);
+    machine->power = (struct vmm_power){
+        .power_off = power_off, .reset = power_reset, .opaque = machine};
+    vmm_bus_add(&machine->bus.ports, VMM_SERIAL_PORT, VMM_SERIAL_PORTS,
+                &vmm_serial_bus_ops, &machine->serial);
+    vmm_bus_add(&machine->bus.mmio, VMM_IOAPIC_BASE, VMM_IOAPIC_BYTES,
+                &vmm_ioapic_bus_ops, &machine->ioapic);
+    vmm_bus_add(&machine->bus.mmio, VMM_POWER_BASE, VMM_POWER_BYTES,
+                &vmm_power_bus_ops, &machine->power);
+}
+
+static int add_device(struct vmm_machine *machine,
+                      const struct gw_vmstate *vmstate, void *state,
+                      struct gw_error **errp)
+{
+    return gw_machine_add_device(machine->gw, vmstate, NULL, 0, state, NULL,
+                                 errp);
+}
+
+/* In the order in which the sections are sent. */
+static int add_devices(struct vmm_machine *machine, struct gw_error **errp)
+{
+    struct vmm_accel *accel = machine->accel;
+    int r;
+
+    r = add_device(machine, &vmm_clock_vmstate, &machine->clock, errp);
+    if (r < 0) {
+        return r;
+    }
+    r = vmm_firmware_add_device(&machine->firmware, machine->gw, errp);
+    if (r < 0) {
+        return r;
+    }
+    r = accel->ops->add_cpus(accel, errp);
+    if (r < 0) {
+        return r;
+    }
+    r = add_device(machine, &vmm_ioapic_vmstate, &machine->ioapic.state, errp);
+    if (r < 0) {
+        return r;
+    }
+    r = accel->ops->add_clock(accel, errp);
+    if (r < 0) {
+        return r;
+    }
+    return add_device(machine, &vmm_serial_vmstate, &machine->serial.state,
+                      errp);
+}
+
+/* What needs no undoing but by deinit, which takes zeros. */
+static int init_basics(struct vmm_machine *machine,
+                       const struct vmm_options *options,
+                       struct gw_error **errp)
+{
+    memset(machine, 0, sizeof(*machine));
+    machine->memory.fd = -1;
+    machine->n_cpus = options->smp;
+    pthread_mutex_init(&machine->lock, NULL);
+    pthread_mutex_init(&machine->switch_lock, NULL);
+    machine->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (machine->end_fd < 0) {
+        return gw_error_set_errno(errp, -errno, "eventfd");
+    }
+    machine->gw = gw_machine_new(MACHINE_TYPE, &machine_ops, machine);
+    if (!machine->gw) {
+        return gw_error_set_errno(errp, -ENOMEM, "machine");
+    }
+    if (options->has_uuid) {
+        gw_machine_set_uuid(machine->gw, options->uuid);
+    }
+    return 0;
+}
+
+static int init_hardware(struct vmm_machine *machine,
+                         const struct vmm_options *options,
+                         struct gw_error **errp)
+{
+    struct vmm_memory_config config = {.bytes = options->memory_bytes,
+                                       .path = options->mem_path,
+                                       .share = options->share};
+    int r;
+
+    r = vmm_memory_init(&machine->memory, &config, errp);
+    if (r < 0) {
+        return r;
+    }
+    r = vmm_firmware_init(&machine->firmware, options->firmware_bytes, errp);
+    if (r < 0) {
+        return r;
+    }
+    vmm_serial_init(&machine->serial, &serial_ops, machine);
+    connect_bus(machine);
+    r = vmm_accel_choose(machine, options->accel, &machine->accel, errp);
+    if (r < 0) {
+        return r;
+    }
+    vmm_ioapic_init(&machine->ioapic, &machine->accel->ops->ioapic,
+                    machine->accel);
+    return vmm_console_init(&machine->console, &options->serial, &console_ops,
+                            machine, errp);
+}
+
+static int cold_start(struct vmm_machine *machine,
+                      const struct vmm_options *options, struct gw_error **errp)
+{
+    int r = vmm_memory_clear(&machine->memory, errp);
+
+    if (r < 0) {
+        return r;
+    }
+    return machine->accel->ops->boot(machine->accel, options, errp);
+}
+
+static int build(struct vmm_machine *machine, const struct vmm_options *options,
+                 struct gw_error **errp)
+{
+    int r;
+
+    r = init_basics(machine, options, errp);
+    if (r < 0) {
+        return r;
+    }
+    r = init_hardware(machine, options, errp);
+    if (r < 0) {
+        return r;
+    }
+    if (options->incoming) {
+        vmm_memory_expect_load(&machine->memory);
+    } else {
+        r = cold_start(machine, options, errp);
+        if (r < 0) {
+            return r;
+        }
+    }
+    r = vmm_memory_add_block(&machine->memory, machine->gw, errp);
+    if (r < 0) {
+        return r;
+    }
+    r = vmm_firmware_add_block(&machine->firmware, machine->gw, errp);
+    if (r < 0) {
+        return r;
+    }
+    r = add_devices(machine, errp);
+    if (r < 0) {
+        return r;
+    }
+    return vmm_vcpus_init(&machine->vcpus, machine->n_cpus,
+                          &machine->accel->ops->vcpu, machine->accel, errp);
+}
+
+int vmm_machine_init(struct vmm_machine *machine,
+                     const struct vmm_options *options, struct gw_error **errp)
+{
+    int r = build(machine, options, errp);
+
+    if (r < 0) {
+        vmm_machine_deinit(machine);
+    }
+    return r;
+}
+
+void vmm_machine_deinit(struct vmm_machine *machine)
+{
+    vmm_vcpus_deinit(&machine->vcpus);
+    machine->gw = gw_machine_free(machine->gw);
+    if (machine->accel) {
+        machine->accel->ops->destroy(machine->accel);
+        machine->accel = NULL;
+    }
+    vmm_console_deinit(&machine->console);
+    vmm_firmware_deinit(&machine->firmware);
+    vmm_memory_deinit(&machine->memory);
+    if (machine->end_fd > 0) {
+        close(machine->end_fd);
+        machine->end_fd = -1;
+    }
+}
+
+void vmm_machine_request_end(struct vmm_machine *machine, enum vmm_end end)
+{
+    uint64_t one = 1;
+
+    pthread_mutex_lock(&machine->lock);
+    if (machine->end == VMM_END_NONE) {
+        machine->end = end;
+    }
+    pthread_mutex_unlock(&machine->lock);
+    vmm_vcpus_request_pause(&machine->vcpus);
+    if (write(machine->end_fd, &one, sizeof(one)) < 0) {
+        /* EAGAIN: it is readable already. */
+        return;
+    }
+}
+
+static void emit_shutdown(struct vmm_machine *machine, const char *reason,
+                          bool guest)
+{
+    struct gw_event event = {
+        .type = GW_EVENT_SHUTDOWN, .reason = reason, .guest = guest};
+
+    gw_machine_emit(machine->gw, &event);
+}
+
+enum vmm_end vmm_machine_finish_end(struct vmm_machine *machine)
+{
+    enum vmm_end end;
+    uint64_t count;
+
+    if (read(machine->end_fd, &count, sizeof(count)) < 0) {
+        return VMM_END_NONE;
+    }
+    pthread_mutex_lock(&machine->lock);
+    end = machine->end;
+    machine->end = VMM_END_NONE;
+    pthread_mutex_unlock(&machine->lock);
+    if (end == VMM_END_NONE) {
+        return end;
+    }
+    /* For those who look or save now; what ended may not tell all. */
+    pthread_mutex_lock(&machine->switch_lock);
+    pause_locked(machine, NULL);
+    pthread_mutex_unlock(&machine->switch_lock);
+    if (end == VMM_END_ERROR) {
+        gw_machine_guest_stopped(machine->gw, GW_RUN_STATE_INTERNAL_ERROR);
+        return end;
+    }
+    emit_shutdown(
+        machine, end == VMM_END_RESET ? "guest-reset" : "guest-shutdown", true);
+    gw_machine_guest_stopped(machine->gw, GW_RUN_STATE_SHUTDOWN);
+    return end;
+}
+
+void vmm_machine_shut_down(struct vmm_machine *machine, const char *reason)
+{
+    pthread_mutex_lock(&machine->switch_lock);
+    stop_running(machine);
+    pthread_mutex_unlock(&machine->switch_lock);
+    emit_shutdown(machine, reason, false);
+}

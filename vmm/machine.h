@@ -1,0 +1,87 @@
+/*
+ * The virtual machine: RAM, bus, devices, vCPUs and the library's machine
+ * object that moves them.
+ */
+#ifndef VMM_MACHINE_H
+#define VMM_MACHINE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include <godwit/error.h>
+#include <godwit/machine.h>
+
+#include "accel.h"
+#include "bus.h"
+#include "clock.h"
+#include "console.h"
+#include "firmware.h"
+#include "ioapic.h"
+#include "memory.h"
+#include "options.h"
+#include "power.h"
+#include "serial.h"
+#include "vcpus.h"
+
+/* How the guest ended by itself. */
+enum vmm_end {
+    VMM_END_NONE = 0,
+    VMM_END_POWER_OFF,
+    VMM_END_RESET,
+    /* The accelerator cannot go on; it has said why. */
+    VMM_END_ERROR,
+};
+
+struct vmm_machine {
+    /* --- constant after init --- */
+    struct gw_machine *gw;
+    struct vmm_memory memory;
+    struct vmm_firmware firmware;
+    struct vmm_bus bus;
+    struct vmm_ioapic ioapic;
+    struct vmm_serial serial;
+    struct vmm_console console;
+    struct vmm_power power;
+    struct vmm_clock clock;
+    struct vmm_accel *accel;
+    struct vmm_vcpus vcpus;
+    unsigned int n_cpus;
+    /* Readable when `end` was set. */
+    int end_fd;
+    /* Held while the machine is stopped or started: one at a time. */
+    pthread_mutex_t switch_lock;
+    /* --- guarded by lock --- */
+    pthread_mutex_t lock;
+    enum vmm_end end;
+};
+
+/*
+ * Builds a machine: paused, in `prelaunch`, with a guest loaded unless it is
+ * to come in.
+ */
+int vmm_machine_init(struct vmm_machine *machine,
+                     const struct vmm_options *options, struct gw_error **errp)
+    GW_MUST_CHECK;
+
+/*
+ * Ends the vCPUs and frees everything; the control object is gone already.
+ * Accepts a zeroed or half-built object.
+ */
+void vmm_machine_deinit(struct vmm_machine *machine);
+
+/*
+ * The guest ends by itself: stops the vCPUs soon and makes end_fd readable.
+ * Any thread; the first one counts.
+ */
+void vmm_machine_request_end(struct vmm_machine *machine, enum vmm_end end);
+
+/*
+ * Main thread, after end_fd became readable: tells the library and its
+ * listeners. Returns how it ended.
+ */
+enum vmm_end vmm_machine_finish_end(struct vmm_machine *machine);
+
+/* The program was asked to end: pauses and sends the SHUTDOWN event. */
+void vmm_machine_shut_down(struct vmm_machine *machine, const char *reason);
+
+#endif

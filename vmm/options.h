@@ -1,0 +1,97 @@
+/*
+ * The command line of `godwit run`, in the habits of QEMU's users: one or two
+ * dashes, values as separate words or after "=".
+ */
+#ifndef VMM_OPTIONS_H
+#define VMM_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <godwit/error.h>
+
+/* The most monitors (QMP and HMP together) one command line may have. */
+#define VMM_MAX_MONITORS 8
+/* The most vCPUs: LAPIC ids have 8 bits, 255 is the broadcast. */
+#define VMM_MAX_CPUS 64
+
+enum vmm_accel_kind {
+    VMM_ACCEL_AUTO,
+    VMM_ACCEL_KVM,
+    VMM_ACCEL_THREAD,
+};
+
+enum vmm_chardev_kind {
+    VMM_CHARDEV_NONE,
+    VMM_CHARDEV_STDIO,
+    VMM_CHARDEV_FILE,
+    VMM_CHARDEV_UNIX,
+};
+
+/* Where characters go to and come from. */
+struct vmm_chardev {
+    enum vmm_chardev_kind kind;
+    /* File name or socket path; owned. */
+    char *path;
+};
+
+/* A monitor that was asked for. */
+struct vmm_monitor_option {
+    /* QMP; otherwise HMP. */
+    bool qmp;
+    struct vmm_chardev chardev;
+};
+
+/* What was asked for. Plain strings point into argv. */
+struct vmm_options {
+    /* Guest RAM in bytes, a multiple of 4 KiB. */
+    uint64_t memory_bytes;
+    /* vCPUs, 1 to VMM_MAX_CPUS. */
+    unsigned int smp;
+    /* An ELF file to boot, or NULL for `beat`. */
+    const char *kernel;
+    /* Room for a firmware in bytes: 0, 64 KiB or 128 KiB. */
+    uint64_t firmware_bytes;
+    /* The guest's command line, or NULL. */
+    const char *append;
+    /* Name of the VM for people, or NULL. */
+    const char *name;
+    /* UUID of the machine, if has_uuid. */
+    uint8_t uuid[16];
+    bool has_uuid;
+    /* The first serial port. */
+    struct vmm_chardev serial;
+    bool has_serial;
+    struct vmm_monitor_option monitors[VMM_MAX_MONITORS];
+    unsigned int n_monitors;
+    /* URI of an incoming migration, "defer", or NULL. */
+    const char *incoming;
+    /* Do not start the guest. */
+    bool paused;
+    /* File that backs the guest's RAM, or NULL. */
+    const char *mem_path;
+    /* Map guest RAM shared (a memfd without mem_path). */
+    bool share;
+    enum vmm_accel_kind accel;
+    /* Drop privileges and system calls before the guest runs. */
+    bool sandbox;
+    /* --help was given. */
+    bool help;
+};
+
+/* Defaults. */
+void vmm_options_init(struct vmm_options *options);
+void vmm_options_deinit(struct vmm_options *options);
+
+/*
+ * Parses argv[1..argc). -EINVAL with a text that names the option. argv must
+ * outlive the options.
+ */
+int vmm_options_parse(struct vmm_options *options, int argc, char **argv,
+                      struct gw_error **errp) GW_MUST_CHECK;
+
+/* Prints the list of options. */
+void vmm_options_print(FILE *to);
+
+#endif

@@ -73,6 +73,7 @@ struct vmm_kvm {
     bool has_xsave2;
     bool has_triple_fault;
     bool has_mce;
+    bool has_avx;
     unsigned int n_vcpus;
     struct vmm_kvm_vcpu vcpus[VMM_MAX_CPUS];
     struct vmm_kvmclock clock;

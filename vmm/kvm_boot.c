@@ -59,23 +59,28 @@ static void set_entry(struct vmm_cpu *cpu, const struct vmm_boot *boot)
     set_segments(cpu);
 }
 
-/* The user's words, how many CPUs there are, and how to switch off. */
-static char *make_cmdline(const struct vmm_options *options)
+/*
+ * The user's words, how many CPUs there are, and how to switch off. A KVM that
+ * emulates offers no AVX, and may not keep the guest from seeing the host's.
+ */
+static char *make_cmdline(const struct vmm_kvm *kvm,
+                          const struct vmm_options *options)
 {
     const char *append = options->append ? options->append : "";
     char *text;
 
-    if (asprintf(&text, "%s%scpus=%u poweroff=acpi", append,
-                 append[0] ? " " : "", options->smp) < 0) {
+    if (asprintf(&text, "%s%scpus=%u poweroff=acpi%s", append,
+                 append[0] ? " " : "", options->smp,
+                 kvm->has_avx ? "" : " regs=basic") < 0) {
         return NULL;
     }
     return text;
 }
 
-static int load_image(struct vmm_memory *memory,
-                      const struct vmm_options *options,
+static int load_image(struct vmm_kvm *kvm, const struct vmm_options *options,
                       struct vmm_boot *ret_boot, struct gw_error **errp)
 {
+    struct vmm_memory *memory = &kvm->machine->memory;
     VMM_AUTO_FREE char *cmdline = NULL;
 
     if (options->kernel) {
@@ -83,7 +88,7 @@ static int load_image(struct vmm_memory *memory,
                                   options->append ? options->append : "",
                                   ret_boot, errp);
     }
-    cmdline = make_cmdline(options);
+    cmdline = make_cmdline(kvm, options);
     if (!cmdline) {
         return gw_error_set_errno(errp, -ENOMEM, "command line");
     }
@@ -98,7 +103,7 @@ int vmm_kvm_boot(struct vmm_accel *accel, const struct vmm_options *options,
     struct vmm_boot boot;
     int r;
 
-    r = load_image(&kvm->machine->memory, options, &boot, errp);
+    r = load_image(kvm, options, &boot, errp);
     if (r < 0) {
         return r;
     }

@@ -194,13 +194,14 @@ static void init_xsave(struct vmm_kvm *kvm)
     leaf->ecx = size;
 }
 
-static void set_timer_bits(struct vmm_kvm *kvm)
+static void init_features(struct vmm_kvm *kvm)
 {
     struct kvm_cpuid_entry2 *leaf = find(kvm->cpuid, 1, 0);
 
     if (!leaf) {
         return;
     }
+    kvm->has_avx = leaf->ecx & BIT(28);
     leaf->ecx |= BIT(21) | BIT(31); /* x2APIC, hypervisor */
     if (ioctl(kvm->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) >
         0) {
@@ -217,7 +218,7 @@ int vmm_kvm_init_cpuid(struct vmm_kvm *kvm, struct gw_error **errp)
         return r;
     }
     drop_and_mask(kvm->cpuid);
-    set_timer_bits(kvm);
+    init_features(kvm);
     init_xsave(kvm);
     add_topology(kvm->cpuid);
     sizes = find(kvm->cpuid, 0x80000008, 0);

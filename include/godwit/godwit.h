@@ -11,6 +11,7 @@
 #include <godwit/machine.h>
 #include <godwit/migration.h>
 #include <godwit/ram.h>
+#include <godwit/tracker.h>
 #include <godwit/version.h>
 #include <godwit/vmstate.h>
 

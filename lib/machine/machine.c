@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "machine/tracker.h"
 #include "ram/block.h"
 
 enum {
@@ -82,6 +83,7 @@ struct gw_machine *gw_machine_free(struct gw_machine *machine)
 {
     if (machine) {
         assert(!machine->is_migrating);
+        gw_machine_tracker_drop(machine);
         free_lists(machine);
         pthread_mutex_destroy(&machine->lock);
         pthread_mutex_destroy(&machine->run_lock);

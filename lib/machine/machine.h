@@ -10,6 +10,7 @@
 
 #include <godwit/machine.h>
 #include <godwit/ram.h>
+#include <godwit/tracker.h>
 #include <godwit/vmstate.h>
 
 struct gw_device {
@@ -54,6 +55,11 @@ struct gw_machine {
     bool is_migrating;
     /* a block was resized during a migration */
     bool was_resized;
+    /* changes only without a migration; NULL: no tracker */
+    const struct gw_tracker_ops *tracker;
+    void *tracker_opaque;
+    /* frees tracker_opaque if the library made it, else NULL */
+    void (*tracker_free)(void *opaque);
 
     /* one change of the run state at a time; taken before `lock` */
     pthread_mutex_t run_lock;

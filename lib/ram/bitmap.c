@@ -46,8 +46,7 @@ void gw_bitmap_deinit(struct gw_bitmap *bitmap)
     *bitmap = (struct gw_bitmap){0};
 }
 
-/* The bits of start .. end - 1 that lie in the word `index`. */
-static unsigned long range_mask(uint64_t index, uint64_t start, uint64_t end)
+unsigned long gw_bitmap_range_mask(uint64_t index, uint64_t start, uint64_t end)
 {
     unsigned long mask = ~0ul;
 
@@ -69,7 +68,7 @@ void gw_bitmap_set_range(struct gw_bitmap *bitmap, uint64_t start, uint64_t end)
         return;
     }
     for (i = start / WORD_BITS; i <= (end - 1) / WORD_BITS; i++) {
-        bitmap->words[i] |= range_mask(i, start, end);
+        bitmap->words[i] |= gw_bitmap_range_mask(i, start, end);
     }
 }
 
@@ -83,7 +82,7 @@ void gw_bitmap_clear_range(struct gw_bitmap *bitmap, uint64_t start,
         return;
     }
     for (i = start / WORD_BITS; i <= (end - 1) / WORD_BITS; i++) {
-        bitmap->words[i] &= ~range_mask(i, start, end);
+        bitmap->words[i] &= ~gw_bitmap_range_mask(i, start, end);
     }
 }
 
@@ -98,8 +97,8 @@ uint64_t gw_bitmap_count_range(const struct gw_bitmap *bitmap, uint64_t start,
         return 0;
     }
     for (i = start / WORD_BITS; i <= (end - 1) / WORD_BITS; i++) {
-        n_set += (uint64_t)__builtin_popcountl(bitmap->words[i] &
-                                               range_mask(i, start, end));
+        n_set += (uint64_t)__builtin_popcountl(
+            bitmap->words[i] & gw_bitmap_range_mask(i, start, end));
     }
     return n_set;
 }

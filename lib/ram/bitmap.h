@@ -59,6 +59,10 @@ static inline void gw_bitmap_clear(struct gw_bitmap *bitmap, uint64_t bit)
     bitmap->words[bit / GW_BITMAP_WORD_BITS] &= ~gw_bitmap_mask(bit);
 }
 
+/* The bits of start .. end - 1 (not empty) that lie in the word `index`. */
+unsigned long gw_bitmap_range_mask(uint64_t index, uint64_t start,
+                                   uint64_t end);
+
 /* Set or clear the bits start .. end - 1; start <= end <= n_bits. */
 void gw_bitmap_set_range(struct gw_bitmap *bitmap, uint64_t start,
                          uint64_t end);

@@ -149,6 +149,7 @@ int gw_ram_block_new(const struct gw_ram_attr *attr,
         return gw_error_set(errp, -ENOMEM, "out of memory");
     }
     block->fd = -1;
+    gw_written_init(&block->written, max_length / GW_TARGET_PAGE_SIZE);
     r = fill_in(block, attr, errp);
     if (r < 0) {
         gw_ram_block_free(block);
@@ -167,6 +168,7 @@ struct gw_ram_block *gw_ram_block_free(struct gw_ram_block *block)
         if (block->fd >= 0) {
             close(block->fd);
         }
+        gw_written_deinit(&block->written);
         free(block->idstr);
         free(block);
     }

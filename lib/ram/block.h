@@ -10,6 +10,8 @@
 
 #include <godwit/ram.h>
 
+#include "ram/written.h"
+
 struct gw_ram_block {
     /* constant after creation */
     struct gw_machine *machine;
@@ -26,6 +28,9 @@ struct gw_ram_block {
     void *opaque;
     /* host was mapped by the library */
     bool is_mapped;
+
+    /* atomic: what gw_ram_block_wrote was told */
+    struct gw_written written;
 
     /* guarded by the machine's lock */
     uint64_t used_length;

@@ -193,6 +193,9 @@ struct gw_progress {
     uint64_t precopy_bytes;
     uint64_t downtime_bytes;
     uint64_t trailing_bytes; /* incoming: bytes after the stream's end */
+    uint64_t page_bytes;     /* of transferred_bytes: beside the stream */
+    /* how pages are moved beside the stream: "io_uring", "preadv"; or NULL */
+    const char *page_io;
     double mbps;             /* 10^6 bit/s */
 };
 
@@ -262,6 +265,12 @@ GW_API void gw_migration_update(struct gw_migration *migration,
  * thread. Since 0.1.
  */
 GW_API void gw_migration_cancel(struct gw_migration *migration);
+
+/*
+ * Lets a migration go on that waits in `pre-switchover`; without effect in
+ * any other state. Any thread. Since 0.1.
+ */
+GW_API void gw_migration_continue(struct gw_migration *migration);
 
 /*
  * An eventfd (lent) that becomes readable when the migration has ended.

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@ int gw_channel_init(struct gw_channel *channel,
     channel->ops = ops;
     channel->kind = kind;
     channel->fd = fd;
+    channel->page_fd = -1;
     channel->cancel_fd = cancel_fd;
     return 0;
 }
@@ -96,8 +98,8 @@ ssize_t gw_channel_pread(struct gw_channel *channel, void *data, size_t size,
     return (ssize_t)done;
 }
 
-static int write_failed(const struct gw_channel *channel, int code,
-                        struct gw_error **errp)
+int gw_channel_write_failed(const struct gw_channel *channel, int code,
+                            struct gw_error **errp)
 {
     if (code == -ECANCELED) {
         return gw_error_set(errp, code, "cancelled");
@@ -126,14 +128,14 @@ int gw_channel_write(struct gw_channel *channel, const void *data, size_t size,
     while (size > 0) {
         r = wait_ready(channel, POLLOUT);
         if (r < 0) {
-            return write_failed(channel, r, errp);
+            return gw_channel_write_failed(channel, r, errp);
         }
         n = write_some(channel, from, gw_min_u64(size, TRANSFER_MAX));
         if (n >= 0) {
             from += n;
             size -= (size_t)n;
         } else if (errno != EINTR && errno != EAGAIN) {
-            return write_failed(channel, -errno, errp);
+            return gw_channel_write_failed(channel, -errno, errp);
         }
     }
     return 0;
@@ -146,7 +148,7 @@ static int pwrite_all(struct gw_channel *channel, const uint8_t *from,
 
     while (size > 0) {
         if (atomic_load(&channel->is_cancelled)) {
-            return write_failed(channel, -ECANCELED, errp);
+            return gw_channel_write_failed(channel, -ECANCELED, errp);
         }
         n = pwrite(channel->fd, from, gw_min_u64(size, TRANSFER_MAX),
                    (off_t)offset);
@@ -155,9 +157,9 @@ static int pwrite_all(struct gw_channel *channel, const uint8_t *from,
             offset += (uint64_t)n;
             size -= (size_t)n;
         } else if (n == 0) {
-            return write_failed(channel, -ENOSPC, errp);
+            return gw_channel_write_failed(channel, -ENOSPC, errp);
         } else if (errno != EINTR) {
-            return write_failed(channel, -errno, errp);
+            return gw_channel_write_failed(channel, -errno, errp);
         }
     }
     return 0;
@@ -207,6 +209,58 @@ int gw_channel_sync(struct gw_channel *channel, struct gw_error **errp)
     return r < 0 ? r : sync_fd(channel->fd, errp);
 }
 
+int gw_channel_extend(struct gw_channel *channel, uint64_t size,
+                      struct gw_error **errp)
+{
+    struct stat st;
+
+    assert(gw_channel_is_seekable(channel));
+    if (fstat(channel->fd, &st) < 0) {
+        return gw_channel_write_failed(channel, -errno, errp);
+    }
+    if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size >= size) {
+        return 0;
+    }
+    while (ftruncate(channel->fd, (off_t)size) < 0) {
+        if (errno != EINTR) {
+            return gw_channel_write_failed(channel, -errno, errp);
+        }
+    }
+    return 0;
+}
+
+/* Without holes: zeros are written. */
+static int write_zeros(struct gw_channel *channel, uint64_t offset,
+                       uint64_t size, struct gw_error **errp)
+{
+    static const uint8_t zeros[64 * 1024];
+    int r = 0;
+
+    while (r == 0 && size > 0) {
+        size_t n = gw_min_u64(size, sizeof(zeros));
+
+        r = pwrite_all(channel, zeros, n, offset, errp);
+        offset += n;
+        size -= n;
+    }
+    return r;
+}
+
+int gw_channel_punch(struct gw_channel *channel, uint64_t offset, uint64_t size,
+                     struct gw_error **errp)
+{
+    int r;
+
+    do {
+        r = fallocate(channel->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                      (off_t)offset, (off_t)size);
+    } while (r < 0 && errno == EINTR);
+    if (r < 0 && errno == EOPNOTSUPP) {
+        return write_zeros(channel, offset, size, errp);
+    }
+    return r < 0 ? gw_channel_write_failed(channel, -errno, errp) : 0;
+}
+
 uint64_t gw_channel_size(const struct gw_channel *channel)
 {
     struct stat st;
@@ -237,6 +291,9 @@ struct gw_channel *gw_channel_free(struct gw_channel *channel)
 {
     if (channel) {
         channel->ops->close(channel);
+        if (channel->page_fd >= 0) {
+            close(channel->page_fd);
+        }
         close(channel->fd);
         close(channel->cancel_fd);
         free(channel);

@@ -46,6 +46,8 @@ struct gw_channel {
     const char *kind;
     /* owned */
     int fd;
+    /* owned; the same file, opened with O_DIRECT for pages; -1: fd is used */
+    int page_fd;
     /* set by gw_channel_cancel, seen between system calls ... */
     _Atomic bool is_cancelled;
     /* ... and an eventfd that ends waits; owned */
@@ -104,6 +106,24 @@ int gw_channel_pwrite(struct gw_channel *channel, const void *data, size_t size,
  * held back. A help for implementations of `finish`.
  */
 int gw_channel_sync(struct gw_channel *channel, struct gw_error **errp);
+
+/* The error of a write that failed with `code`; returns it. */
+int gw_channel_write_failed(const struct gw_channel *channel, int code,
+                            struct gw_error **errp);
+
+/*
+ * Makes a regular file so long that writes below `size` do not extend it:
+ * file systems do extending writes one after the other. No promise of room.
+ */
+int gw_channel_extend(struct gw_channel *channel, uint64_t size,
+                      struct gw_error **errp);
+
+/*
+ * Makes a range of a file read as zero, by giving its room back where the
+ * file system can; any thread.
+ */
+int gw_channel_punch(struct gw_channel *channel, uint64_t offset, uint64_t size,
+                     struct gw_error **errp);
 
 /* Bytes of a regular file; 0 if unknown. */
 uint64_t gw_channel_size(const struct gw_channel *channel);

@@ -22,6 +22,16 @@ static void emit_status(struct gw_migration *migration,
     gw_machine_emit(migration->machine, &event);
 }
 
+static void init_changed_cond(struct gw_migration *migration)
+{
+    pthread_condattr_t attr;
+
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&migration->changed_cond, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
 static int migration_new(struct gw_machine *machine, bool is_incoming,
                          const struct gw_settings *settings,
                          struct gw_migration **ret_migration,
@@ -44,9 +54,11 @@ static int migration_new(struct gw_machine *machine, bool is_incoming,
     pthread_mutex_init(&migration->lock, NULL);
     pthread_mutex_init(&migration->event_lock, NULL);
     pthread_cond_init(&migration->ended_cond, NULL);
+    init_changed_cond(migration);
     migration->machine = machine;
     migration->is_incoming = is_incoming;
     migration->start_ms = gw_now_ms();
+    atomic_init(&migration->expected_downtime_ms, settings->downtime_limit);
     migration->status = GW_MIGRATION_SETUP;
     emit_status(migration, GW_MIGRATION_SETUP);
     *ret_migration = migration;
@@ -143,6 +155,82 @@ int gw_migration_check_cancel(struct gw_migration *migration,
     return is_cancelled ? cancelled(errp) : 0;
 }
 
+int gw_migration_wait_change(struct gw_migration *migration,
+                             uint64_t deadline_ns, struct gw_error **errp)
+{
+    const struct timespec deadline = {
+        .tv_sec = (time_t)(deadline_ns / 1000000000u),
+        .tv_nsec = (long)(deadline_ns % 1000000000u)};
+    bool is_cancelled;
+
+    pthread_mutex_lock(&migration->lock);
+    if (!migration->is_cancelled) {
+        pthread_cond_timedwait(&migration->changed_cond, &migration->lock,
+                               &deadline);
+    }
+    is_cancelled = migration->is_cancelled;
+    pthread_mutex_unlock(&migration->lock);
+    return is_cancelled ? cancelled(errp) : 0;
+}
+
+int gw_migration_wait_continue(struct gw_migration *migration,
+                               struct gw_error **errp)
+{
+    bool is_cancelled;
+    int r;
+
+    /* One that came too early is stale. */
+    pthread_mutex_lock(&migration->lock);
+    migration->may_continue = false;
+    pthread_mutex_unlock(&migration->lock);
+    r = gw_migration_enter(migration, GW_MIGRATION_PRE_SWITCHOVER, errp);
+    if (r < 0) {
+        return r;
+    }
+    pthread_mutex_lock(&migration->lock);
+    while (!migration->may_continue && !migration->is_cancelled) {
+        pthread_cond_wait(&migration->changed_cond, &migration->lock);
+    }
+    is_cancelled = migration->is_cancelled;
+    pthread_mutex_unlock(&migration->lock);
+    return is_cancelled ? cancelled(errp) : 0;
+}
+
+void gw_migration_continue(struct gw_migration *migration)
+{
+    pthread_mutex_lock(&migration->lock);
+    migration->may_continue = true;
+    pthread_cond_broadcast(&migration->changed_cond);
+    pthread_mutex_unlock(&migration->lock);
+}
+
+static uint64_t get_limit(struct gw_migration *migration,
+                          const uint64_t *limit)
+{
+    uint64_t value;
+
+    pthread_mutex_lock(&migration->lock);
+    value = *limit;
+    pthread_mutex_unlock(&migration->lock);
+    return value;
+}
+
+uint64_t gw_migration_max_bandwidth(struct gw_migration *migration)
+{
+    return get_limit(migration, &migration->settings.max_bandwidth);
+}
+
+uint64_t gw_migration_switchover_bandwidth(struct gw_migration *migration)
+{
+    return get_limit(migration,
+                     &migration->settings.avail_switchover_bandwidth);
+}
+
+uint64_t gw_migration_downtime_limit(struct gw_migration *migration)
+{
+    return get_limit(migration, &migration->settings.downtime_limit);
+}
+
 bool gw_migration_has(struct gw_migration *migration,
                       enum gw_capability capability)
 {
@@ -184,6 +272,7 @@ static void conclude(struct gw_migration *migration, struct gw_error *error)
     pthread_mutex_unlock(&migration->lock);
     if (status == GW_MIGRATION_COMPLETED) {
         atomic_store(&migration->remaining_bytes, 0);
+        atomic_store(&migration->dirty_pages_rate, 0);
     }
     emit_status(migration, status);
     pthread_mutex_unlock(&migration->event_lock);
@@ -256,7 +345,7 @@ void gw_migration_get_progress(struct gw_migration *migration,
     struct gw_progress p = {
         .incoming = migration->is_incoming,
         .page_size = GW_TARGET_PAGE_SIZE,
-        .transferred_bytes = atomic_load(&migration->transferred_bytes),
+        .page_bytes = atomic_load(&migration->page_bytes),
         .remaining_bytes = atomic_load(&migration->remaining_bytes),
         .total_bytes = atomic_load(&migration->total_bytes),
         .duplicate_pages = atomic_load(&migration->duplicate_pages),
@@ -265,7 +354,13 @@ void gw_migration_get_progress(struct gw_migration *migration,
         .precopy_bytes = atomic_load(&migration->precopy_bytes),
         .downtime_bytes = atomic_load(&migration->downtime_bytes),
         .trailing_bytes = atomic_load(&migration->trailing_bytes),
+        .dirty_pages_rate = atomic_load(&migration->dirty_pages_rate),
+        .expected_downtime_ms = atomic_load(&migration->expected_downtime_ms),
+        .page_io = atomic_load(&migration->page_io),
     };
+
+    p.transferred_bytes =
+        p.page_bytes + atomic_load(&migration->transferred_bytes);
 
     pthread_mutex_lock(&migration->lock);
     p.status = migration->status;
@@ -274,7 +369,6 @@ void gw_migration_get_progress(struct gw_migration *migration,
                           ? migration->total_time_ms
                           : gw_now_ms() - migration->start_ms;
     p.downtime_ms = migration->downtime_ms;
-    p.expected_downtime_ms = migration->settings.downtime_limit;
     fill_rates(migration, &p);
     pthread_mutex_unlock(&migration->lock);
     *ret_progress = p;
@@ -298,6 +392,7 @@ void gw_migration_update(struct gw_migration *migration,
     migration->settings.downtime_limit = settings->downtime_limit;
     migration->settings.avail_switchover_bandwidth =
         settings->avail_switchover_bandwidth;
+    pthread_cond_broadcast(&migration->changed_cond);
     pthread_mutex_unlock(&migration->lock);
 }
 
@@ -318,6 +413,7 @@ void gw_migration_cancel(struct gw_migration *migration)
     if (cancel_now) {
         migration->is_cancelled = true;
         migration->status = GW_MIGRATION_CANCELLING;
+        pthread_cond_broadcast(&migration->changed_cond);
         if (migration->channel) {
             gw_channel_cancel(migration->channel);
         }
@@ -364,6 +460,7 @@ struct gw_migration *gw_migration_free(struct gw_migration *migration)
         pthread_mutex_destroy(&migration->lock);
         pthread_mutex_destroy(&migration->event_lock);
         pthread_cond_destroy(&migration->ended_cond);
+        pthread_cond_destroy(&migration->changed_cond);
         free(migration);
     }
     return NULL;

@@ -34,6 +34,8 @@ struct gw_migration {
     pthread_mutex_t lock;
     /* the rest of this group is guarded by `lock` */
     pthread_cond_t ended_cond;
+    /* cancelled, continued, or limits changed; by CLOCK_MONOTONIC */
+    pthread_cond_t changed_cond;
     /* used by the migration's thread without the lock; set and taken with */
     struct gw_channel *channel;
     struct gw_settings settings;
@@ -41,13 +43,15 @@ struct gw_migration {
     struct gw_error *error; /* the first one */
     bool is_cancelled;      /* gw_migration_cancel was called in time */
     bool is_committed;      /* too late to cancel */
+    bool may_continue;      /* gw_migration_continue was called */
     bool has_ended;         /* the thread is done with everything */
     uint64_t setup_time_ms;
     uint64_t total_time_ms;
     uint64_t downtime_ms;
 
-    /* written by the migration's thread, read by anyone */
-    _Atomic uint64_t transferred_bytes;
+    /* written by the migration's threads, read by anyone */
+    _Atomic uint64_t transferred_bytes; /* on the main channel */
+    _Atomic uint64_t page_bytes;        /* by the workers, beside it */
     _Atomic uint64_t total_bytes;
     _Atomic uint64_t remaining_bytes;
     _Atomic uint64_t duplicate_pages;
@@ -56,6 +60,10 @@ struct gw_migration {
     _Atomic uint64_t precopy_bytes;
     _Atomic uint64_t downtime_bytes;
     _Atomic uint64_t trailing_bytes;
+    _Atomic uint64_t dirty_pages_rate;
+    _Atomic uint64_t expected_downtime_ms;
+    /* how the workers move pages: a constant text, or NULL */
+    const char *_Atomic page_io;
     /* when the guest stopped; 0: it was stopped before */
     _Atomic uint64_t stop_ms;
 };
@@ -95,6 +103,25 @@ int gw_migration_commit(struct gw_migration *migration, struct gw_error **errp);
 /* -ECANCELED with an error if a cancel was asked for. */
 int gw_migration_check_cancel(struct gw_migration *migration,
                               struct gw_error **errp);
+
+/*
+ * Waits for a deadline (gw_now_ns), or until something may have changed: a
+ * cancel, which is -ECANCELED, a continue, or the limits. Any thread.
+ */
+int gw_migration_wait_change(struct gw_migration *migration,
+                             uint64_t deadline_ns, struct gw_error **errp);
+
+/*
+ * The guest is stopped: enters `pre-switchover` and waits until somebody
+ * lets it go on, without a limit in time.
+ */
+int gw_migration_wait_continue(struct gw_migration *migration,
+                               struct gw_error **errp);
+
+/* Limits as they are now; any thread. */
+uint64_t gw_migration_max_bandwidth(struct gw_migration *migration);
+uint64_t gw_migration_switchover_bandwidth(struct gw_migration *migration);
+uint64_t gw_migration_downtime_limit(struct gw_migration *migration);
 
 /* A capability as it was when the migration started. */
 bool gw_migration_has(struct gw_migration *migration,

@@ -2,10 +2,11 @@
  * The outgoing side: from the first byte to the last, and back to a running
  * guest if anything goes wrong before.
  *
- * The guest is stopped before its memory is read; the steps are those of a
- * live migration without iterations. Until gw_migration_commit succeeds a
- * failure or a cancel leaves the guest as it was; after it, nothing but the
- * naming of the finished file can fail.
+ * A machine with a tracker is live: its memory is sent while the guest runs.
+ * Without one the guest is stopped before its memory is read; the steps are
+ * the same without iterations. Until gw_migration_commit succeeds a failure
+ * or a cancel leaves the guest as it was; after it, nothing but the naming of
+ * the finished file can fail.
  */
 #include "migrate/outgoing.h"
 
@@ -27,58 +28,6 @@
 #include "vmstate/save.h"
 #include "wire/command.h"
 
-/* Everything the devices add to the stream. */
-struct device_writer {
-    struct gw_output *output;
-    struct gw_description description;
-    uint32_t next_section_id;
-};
-
-static int copy_blocks(struct gw_outgoing *outgoing, struct gw_error **errp)
-{
-    struct gw_machine *machine = outgoing->migration->machine;
-    struct gw_outgoing_block *b;
-    struct gw_ram_block *block;
-    uint64_t total = 0;
-    size_t n = 0;
-
-    for (block = gw_ram_block_next(machine, NULL); block;
-         block = gw_ram_block_next(machine, block)) {
-        n++;
-    }
-    outgoing->blocks = calloc(n ? n : 1, sizeof(*outgoing->blocks));
-    if (!outgoing->blocks) {
-        return gw_error_set(errp, -ENOMEM, "out of memory");
-    }
-    for (block = gw_ram_block_next(machine, NULL); block;
-         block = gw_ram_block_next(machine, block)) {
-        b = &outgoing->blocks[outgoing->n_blocks++];
-        b->block = block;
-        b->used_length = gw_ram_block_used_length(block);
-        total += b->used_length;
-        if (gw_bitmap_init(&b->dirty, b->used_length / GW_TARGET_PAGE_SIZE) <
-            0) {
-            return gw_error_set(errp, -ENOMEM, "out of memory");
-        }
-        gw_bitmap_set_range(&b->dirty, 0, b->dirty.n_bits);
-    }
-    atomic_store(&outgoing->migration->total_bytes, total);
-    atomic_store(&outgoing->migration->remaining_bytes, total);
-    return 0;
-}
-
-static void outgoing_deinit(struct gw_outgoing *outgoing)
-{
-    size_t i;
-
-    for (i = 0; i < outgoing->n_blocks; i++) {
-        gw_bitmap_deinit(&outgoing->blocks[i].dirty);
-        gw_bitmap_deinit(&outgoing->blocks[i].present);
-    }
-    free(outgoing->blocks);
-    gw_output_free(outgoing->output);
-}
-
 static void fill_config(struct gw_outgoing *outgoing,
                         struct gw_stream_config *config)
 {
@@ -94,103 +43,6 @@ static void fill_config(struct gw_outgoing *outgoing,
         machine->has_uuid &&
         gw_migration_has(outgoing->migration, GW_CAP_VALIDATE_UUID);
     memcpy(config->uuid, machine->uuid, sizeof(config->uuid));
-}
-
-static int put_device(struct device_writer *writer, const char *idstr,
-                      uint32_t instance_id, const struct gw_vmstate *vmstate,
-                      void *state, struct gw_error **errp)
-{
-    struct gw_section_header header = {
-        .kind = GW_SECTION_FULL,
-        .section_id = writer->next_section_id++,
-        .instance_id = instance_id,
-        .version = vmstate->version,
-    };
-    GW_AUTO_BUFFER struct gw_buffer data = {0};
-    int r;
-
-    strncpy(header.idstr, idstr, sizeof(header.idstr) - 1);
-    gw_description_device_begin(&writer->description, idstr, instance_id);
-    r = gw_vmstate_save(vmstate, state, &data, &writer->description, errp);
-    if (r < 0) {
-        return r;
-    }
-    gw_description_device_end(&writer->description);
-    r = gw_stream_put_section(writer->output, &header, errp);
-    if (r == 0) {
-        r = gw_output_write(writer->output, data.data, data.size, errp);
-    }
-    return r < 0
-               ? r
-               : gw_stream_put_footer(writer->output, header.section_id, errp);
-}
-
-static bool is_wanted(const struct gw_device *device, bool early)
-{
-    return device->vmstate->early == early &&
-           gw_vmstate_is_needed(device->vmstate, device->state);
-}
-
-/* Devices of one priority; the machine's list cannot change meanwhile. */
-static int put_devices_of(struct device_writer *writer,
-                          struct gw_machine *machine, bool early, int priority,
-                          struct gw_error **errp)
-{
-    struct gw_device *device;
-    int r;
-
-    for (device = machine->devices; device; device = device->next) {
-        if ((int)device->vmstate->priority != priority ||
-            !is_wanted(device, early)) {
-            continue;
-        }
-        r = put_device(writer, device->idstr, device->instance_id,
-                       device->vmstate, device->state, errp);
-        if (r < 0) {
-            return gw_error_prefix(errp, r, "device '%s' instance %u",
-                                   device->idstr, device->instance_id);
-        }
-    }
-    return 0;
-}
-
-/* High priorities first; within one, in the order of adding. */
-static int put_devices(struct device_writer *writer, struct gw_machine *machine,
-                       bool early, struct gw_error **errp)
-{
-    int priority, r = 0;
-
-    for (priority = GW_PRIORITY_GICV3; r == 0 && priority >= 0; priority--) {
-        r = put_devices_of(writer, machine, early, priority, errp);
-    }
-    return r;
-}
-
-static int put_globalstate(struct device_writer *writer,
-                           enum gw_run_state run_state, struct gw_error **errp)
-{
-    struct gw_globalstate state;
-
-    gw_globalstate_set(&state, run_state);
-    return put_device(writer, GW_GLOBALSTATE_IDSTR, 0, &gw_globalstate_vmstate,
-                      &state, errp);
-}
-
-static int put_end(struct device_writer *writer, struct gw_error **errp)
-{
-    const char *text;
-    size_t size;
-    int r = gw_description_end(&writer->description, &text, &size, errp);
-
-    if (r < 0) {
-        return r;
-    }
-    if (size > UINT32_MAX) {
-        return gw_error_set(errp, -EOVERFLOW,
-                            "the VM description has %zu bytes, at most %u fit",
-                            size, UINT32_MAX);
-    }
-    return gw_stream_put_end(writer->output, text, (uint32_t)size, errp);
 }
 
 static void describe_config(struct gw_description *description,
@@ -210,7 +62,7 @@ static void describe_config(struct gw_description *description,
 
 /* Before any page: header, configuration, block table, early devices. */
 static int write_setup(struct gw_outgoing *outgoing,
-                       struct device_writer *writer, struct gw_error **errp)
+                       struct gw_device_writer *writer, struct gw_error **errp)
 {
     struct gw_stream_config config;
     int r;
@@ -222,7 +74,7 @@ static int write_setup(struct gw_outgoing *outgoing,
         r = gw_outgoing_ram_setup(outgoing, errp);
     }
     if (r == 0) {
-        r = put_devices(writer, outgoing->migration->machine, true, errp);
+        r = gw_device_writer_put_all(writer, outgoing->migration->machine, true, errp);
     }
     if (r == 0) {
         gw_migration_pass(outgoing->migration);
@@ -230,30 +82,59 @@ static int write_setup(struct gw_outgoing *outgoing,
     return r;
 }
 
+/* Nothing is written any more: what is dirty now is all. */
+static int last_sync(struct gw_outgoing *outgoing, struct gw_error **errp)
+{
+    uint64_t bytes;
+
+    if (!outgoing->is_live) {
+        gw_migration_pass(outgoing->migration);
+        return 0;
+    }
+    return gw_outgoing_ram_sync(outgoing, &bytes, errp);
+}
+
+/* Who asked for it may look at the stopped guest before it goes away. */
+static int pause_before_switchover(struct gw_outgoing *outgoing,
+                                   struct gw_error **errp)
+{
+    struct gw_migration *m = outgoing->migration;
+
+    return gw_migration_has(m, GW_CAP_PAUSE_BEFORE_SWITCHOVER)
+               ? gw_migration_wait_continue(m, errp)
+               : 0;
+}
+
 /* The guest is stopped: the rest of RAM, the devices, the end. */
 static int write_stopped(struct gw_outgoing *outgoing,
-                         struct device_writer *writer,
+                         struct gw_device_writer *writer,
                          enum gw_run_state run_state, struct gw_error **errp)
 {
-    int r = gw_migration_enter(outgoing->migration, GW_MIGRATION_DEVICE, errp);
+    int r = pause_before_switchover(outgoing, errp);
 
+    if (r == 0) {
+        r = gw_migration_enter(outgoing->migration, GW_MIGRATION_DEVICE, errp);
+    }
     if (r < 0) {
         return r;
     }
-    gw_migration_pass(outgoing->migration);
+    r = last_sync(outgoing, errp);
+    if (r < 0) {
+        return r;
+    }
     r = gw_stream_put_command(outgoing->output, GW_COMMAND_SWITCHOVER_START,
                               errp);
     if (r == 0) {
         r = gw_outgoing_ram_complete(outgoing, errp);
     }
     if (r == 0) {
-        r = put_devices(writer, outgoing->migration->machine, false, errp);
+        r = gw_device_writer_put_all(writer, outgoing->migration->machine, false, errp);
     }
     if (r == 0) {
-        r = put_globalstate(writer, run_state, errp);
+        r = gw_device_writer_put_globalstate(writer, run_state, errp);
     }
     if (r == 0) {
-        r = put_end(writer, errp);
+        r = gw_device_writer_put_end(writer, errp);
     }
     return r < 0 ? r : gw_output_flush(outgoing->output, errp);
 }
@@ -275,6 +156,10 @@ static int commit(struct gw_outgoing *outgoing, struct gw_error **errp)
     uint64_t bytes = gw_output_total(outgoing->output);
     int r;
 
+    atomic_store(&m->transferred_bytes, bytes);
+    bytes += atomic_load(&m->page_bytes);
+    atomic_store(&m->downtime_bytes,
+                 bytes - atomic_load(&m->precopy_bytes));
     if (was_resized(m->machine)) {
         return gw_error_set(errp, -EINVAL,
                             "a RAM block was resized during the migration");
@@ -283,14 +168,12 @@ static int commit(struct gw_outgoing *outgoing, struct gw_error **errp)
     if (r < 0) {
         return r;
     }
-    atomic_store(&m->transferred_bytes, bytes);
-    atomic_store(&m->downtime_bytes, bytes);
     return gw_channel_finish(m->channel, errp);
 }
 
 /* Stops the guest, writes what is left, or lets the guest go on. */
 static int switchover(struct gw_outgoing *outgoing,
-                      struct device_writer *writer, struct gw_error **errp)
+                      struct gw_device_writer *writer, struct gw_error **errp)
 {
     struct gw_migration *m = outgoing->migration;
     enum gw_run_state before;
@@ -314,26 +197,35 @@ static int switchover(struct gw_outgoing *outgoing,
     return r;
 }
 
+static int write_all(struct gw_outgoing *outgoing,
+                     struct gw_device_writer *writer, struct gw_error **errp)
+{
+    int r = write_setup(outgoing, writer, errp);
+
+    if (r == 0) {
+        r = gw_migration_enter(outgoing->migration, GW_MIGRATION_ACTIVE, errp);
+    }
+    if (r == 0 && outgoing->is_live) {
+        r = gw_outgoing_iterate(outgoing, errp);
+    }
+    return r < 0 ? r : switchover(outgoing, writer, errp);
+}
+
 static int outgoing_run(struct gw_outgoing *outgoing, struct gw_error **errp)
 {
-    struct gw_migration *m = outgoing->migration;
-    struct device_writer writer = {.next_section_id = GW_SECTION_ID_DEVICES};
-    int r = copy_blocks(outgoing, errp);
+    struct gw_device_writer writer = {.next_section_id = GW_SECTION_ID_DEVICES};
+    int r = gw_outgoing_ram_init(outgoing, errp);
 
-    if (r < 0) {
-        return r;
-    }
-    outgoing->output = gw_output_new(m->channel, errp);
-    if (!outgoing->output) {
-        return -ENOMEM;
-    }
-    writer.output = outgoing->output;
-    r = write_setup(outgoing, &writer, errp);
     if (r == 0) {
-        r = gw_migration_enter(m, GW_MIGRATION_ACTIVE, errp);
+        outgoing->output = gw_output_new(outgoing->migration->channel, errp);
+        r = outgoing->output ? 0 : -ENOMEM;
     }
     if (r == 0) {
-        r = switchover(outgoing, &writer, errp);
+        r = gw_outgoing_ram_open(outgoing, errp);
+    }
+    if (r == 0) {
+        writer.output = outgoing->output;
+        r = write_all(outgoing, &writer, errp);
     }
     gw_description_deinit(&writer.description);
     return r;
@@ -349,8 +241,11 @@ static void *outgoing_thread(void *opaque)
     outgoing.method = gw_migration_has(m, GW_CAP_MAPPED_RAM)
                           ? &gw_method_mapped
                           : &gw_method_precopy;
+    gw_rate_init(&outgoing.rate, m);
     r = outgoing_run(&outgoing, &error);
-    outgoing_deinit(&outgoing);
+    gw_outgoing_ram_deinit(&outgoing);
+    gw_output_free(outgoing.output);
+    gw_rate_deinit(&outgoing.rate);
     if (r < 0 && !error) {
         gw_error_set(&error, r, "out of memory");
     }

@@ -34,52 +34,80 @@ static int put_page(struct gw_outgoing *outgoing,
     return gw_stream_put_ram_record(outgoing->output, &record, errp);
 }
 
-static int put_normal(void *opaque, struct gw_ram_block *block, uint64_t first,
-                      uint64_t n_pages, struct gw_error **errp)
+static int put_data(struct gw_outgoing *outgoing,
+                    const struct gw_extent *extent, struct gw_error **errp)
 {
-    struct gw_outgoing *outgoing = opaque;
-    uint64_t page;
-    int r = gw_migration_check_cancel(outgoing->migration, errp);
+    const uint8_t *host = extent->block->host;
+    uint64_t page = extent->first;
+    uint64_t end = page + extent->n_pages;
+    int r = 0;
 
-    for (page = first; r == 0 && page < first + n_pages; page++) {
-        r = put_page(outgoing, block, GW_RAM_RECORD_PAGE, page, errp);
+    for (; r == 0 && page < end; page++) {
+        r = put_page(outgoing, extent->block, GW_RAM_RECORD_PAGE, page, errp);
         if (r == 0) {
             r = gw_output_write(outgoing->output,
-                                block->host + page * GW_TARGET_PAGE_SIZE,
+                                host + page * GW_TARGET_PAGE_SIZE,
                                 GW_TARGET_PAGE_SIZE, errp);
         }
     }
-    if (r == 0) {
-        gw_outgoing_count(outgoing, n_pages, 0);
-    }
     return r;
 }
 
-static int put_zero(void *opaque, struct gw_ram_block *block, uint64_t first,
-                    uint64_t n_pages, struct gw_error **errp)
+static int put(struct gw_outgoing *outgoing, unsigned int worker,
+               const struct gw_extent *extent, struct gw_error **errp)
 {
-    struct gw_outgoing *outgoing = opaque;
-    uint64_t page;
-    int r = gw_migration_check_cancel(outgoing->migration, errp);
+    uint64_t page = extent->first;
+    uint64_t end = page + extent->n_pages;
+    int r = 0;
 
-    for (page = first; r == 0 && page < first + n_pages; page++) {
-        r = put_page(outgoing, block, GW_RAM_RECORD_ZERO, page, errp);
+    (void)worker;
+    if (extent->kind == GW_PAGES_DATA) {
+        r = put_data(outgoing, extent, errp);
+    } else {
+        for (; r == 0 && page < end; page++) {
+            r = put_page(outgoing, extent->block, GW_RAM_RECORD_ZERO, page,
+                         errp);
+        }
     }
-    if (r == 0) {
-        gw_outgoing_count(outgoing, 0, n_pages);
-    }
+    atomic_store(&outgoing->migration->transferred_bytes,
+                 gw_output_total(outgoing->output));
     return r;
 }
 
-static int complete(struct gw_outgoing *outgoing, struct gw_error **errp)
+static int flush(struct gw_outgoing *outgoing, unsigned int worker,
+                 struct gw_error **errp)
+{
+    (void)outgoing;
+    (void)worker;
+    (void)errp;
+    return 0;
+}
+
+/* Records have an order: one thread writes them. */
+static unsigned int n_threads(const struct gw_outgoing *outgoing)
+{
+    (void)outgoing;
+    return 0;
+}
+
+static int nothing(struct gw_outgoing *outgoing, struct gw_error **errp)
 {
     (void)outgoing;
     (void)errp;
     return 0;
 }
 
+static void close_nothing(struct gw_outgoing *outgoing)
+{
+    (void)outgoing;
+}
+
 const struct gw_ram_method gw_method_precopy = {
+    .n_threads = n_threads,
+    .open = nothing,
     .setup = setup,
-    .sink = {.normal = put_normal, .zero = put_zero},
-    .complete = complete,
+    .put = put,
+    .flush = flush,
+    .complete = nothing,
+    .close = close_nothing,
 };

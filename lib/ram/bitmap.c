@@ -108,51 +108,59 @@ uint64_t gw_bitmap_count(const struct gw_bitmap *bitmap)
     return gw_bitmap_count_range(bitmap, 0, bitmap->n_bits);
 }
 
-/* First bit at or after `from` that is set in words ^ invert. */
+/* First bit of from .. end - 1 that is set in words ^ invert, or `end`. */
 static uint64_t find_next(const struct gw_bitmap *bitmap, uint64_t from,
-                          unsigned long invert)
+                          uint64_t end, unsigned long invert)
 {
-    uint64_t n_words = gw_bitmap_n_words(bitmap);
+    uint64_t n_words = end / WORD_BITS + (end % WORD_BITS != 0);
     uint64_t i = from / WORD_BITS;
     unsigned long word;
 
-    if (from >= bitmap->n_bits) {
-        return bitmap->n_bits;
+    assert(end <= bitmap->n_bits);
+    if (from >= end) {
+        return end;
     }
     word = (bitmap->words[i] ^ invert) & mask_from(from);
     while (!word) {
         if (++i == n_words) {
-            return bitmap->n_bits;
+            return end;
         }
         word = bitmap->words[i] ^ invert;
     }
     /* Inverted padding reads as set: it lies at or above n_bits. */
-    return gw_min_u64(i * WORD_BITS + (uint64_t)__builtin_ctzl(word),
-                      bitmap->n_bits);
+    return gw_min_u64(i * WORD_BITS + (uint64_t)__builtin_ctzl(word), end);
 }
 
 uint64_t gw_bitmap_find_next_set(const struct gw_bitmap *bitmap, uint64_t from)
 {
-    return find_next(bitmap, from, 0);
+    return find_next(bitmap, from, bitmap->n_bits, 0);
 }
 
 uint64_t gw_bitmap_find_next_clear(const struct gw_bitmap *bitmap,
                                    uint64_t from)
 {
-    return find_next(bitmap, from, ~0ul);
+    return find_next(bitmap, from, bitmap->n_bits, ~0ul);
+}
+
+bool gw_bitmap_next_run_in(const struct gw_bitmap *bitmap, uint64_t from,
+                           uint64_t end, uint64_t *ret_start,
+                           uint64_t *ret_end)
+{
+    uint64_t start = find_next(bitmap, from, end, 0);
+
+    if (start >= end) {
+        return false;
+    }
+    *ret_start = start;
+    *ret_end = find_next(bitmap, start, end, ~0ul);
+    return true;
 }
 
 bool gw_bitmap_next_run(const struct gw_bitmap *bitmap, uint64_t from,
                         uint64_t *ret_start, uint64_t *ret_end)
 {
-    uint64_t start = gw_bitmap_find_next_set(bitmap, from);
-
-    if (start >= bitmap->n_bits) {
-        return false;
-    }
-    *ret_start = start;
-    *ret_end = gw_bitmap_find_next_clear(bitmap, start);
-    return true;
+    return gw_bitmap_next_run_in(bitmap, from, bitmap->n_bits, ret_start,
+                                 ret_end);
 }
 
 void gw_bitmap_put_le(const struct gw_bitmap *bitmap, void *bytes)

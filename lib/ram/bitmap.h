@@ -90,6 +90,14 @@ bool gw_bitmap_next_run(const struct gw_bitmap *bitmap, uint64_t from,
                         uint64_t *ret_start, uint64_t *ret_end);
 
 /*
+ * The same for the bits from .. end - 1 alone: no other word is looked at, so
+ * that another thread may have it.
+ */
+bool gw_bitmap_next_run_in(const struct gw_bitmap *bitmap, uint64_t from,
+                           uint64_t end, uint64_t *ret_start,
+                           uint64_t *ret_end);
+
+/*
  * Bytes of n_bits in the layouts of the formats: 8 * ceil(n_bits / 64).
  * At most 2^61, which no file has.
  */

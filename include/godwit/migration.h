@@ -196,7 +196,7 @@ struct gw_progress {
     uint64_t page_bytes;     /* of transferred_bytes: beside the stream */
     /* how pages are moved beside the stream: "io_uring", "preadv"; or NULL */
     const char *page_io;
-    double mbps;             /* 10^6 bit/s */
+    double mbps; /* 10^6 bit/s */
 };
 
 /*

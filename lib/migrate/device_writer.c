@@ -73,8 +73,9 @@ static int put_devices_of(struct gw_device_writer *writer,
 }
 
 /* High priorities first; within one, in the order of adding. */
-int gw_device_writer_put_all(struct gw_device_writer *writer, struct gw_machine *machine,
-                       bool early, struct gw_error **errp)
+int gw_device_writer_put_all(struct gw_device_writer *writer,
+                             struct gw_machine *machine, bool early,
+                             struct gw_error **errp)
 {
     int priority, r = 0;
 
@@ -85,7 +86,8 @@ int gw_device_writer_put_all(struct gw_device_writer *writer, struct gw_machine 
 }
 
 int gw_device_writer_put_globalstate(struct gw_device_writer *writer,
-                           enum gw_run_state run_state, struct gw_error **errp)
+                                     enum gw_run_state run_state,
+                                     struct gw_error **errp)
 {
     struct gw_globalstate state;
 
@@ -94,7 +96,8 @@ int gw_device_writer_put_globalstate(struct gw_device_writer *writer,
                       &state, errp);
 }
 
-int gw_device_writer_put_end(struct gw_device_writer *writer, struct gw_error **errp)
+int gw_device_writer_put_end(struct gw_device_writer *writer,
+                             struct gw_error **errp)
 {
     const char *text;
     size_t size;

@@ -15,11 +15,9 @@
 #include "base/util.h"
 #include "channel/input.h"
 #include "machine/machine.h"
+#include "migrate/incoming_mapped.h"
 #include "migrate/migration.h"
 #include "ram/block.h"
-
-/* One read of a mapped file: large, and cancelled soon enough. */
-#define READ_MAX (8u << 20)
 
 void gw_incoming_ram_init(struct gw_incoming_ram *ram,
                           struct gw_migration *migration)
@@ -143,36 +141,12 @@ static void count(struct gw_incoming_ram *ram, uint64_t normal, uint64_t zero)
     atomic_fetch_add(&m->transferred_bytes, normal * GW_TARGET_PAGE_SIZE);
 }
 
-/* Pages [start, end) of a mapped block, from the file to their place. */
-static int load_run(struct gw_incoming_ram *ram, struct gw_incoming_block *b,
-                    struct gw_input *input, uint64_t start, uint64_t end,
-                    struct gw_error **errp)
-{
-    uint64_t offset = start * GW_TARGET_PAGE_SIZE;
-    uint64_t limit = end * GW_TARGET_PAGE_SIZE;
-    size_t size;
-    int r;
-
-    b->block->is_pristine = false;
-    while (offset < limit) {
-        size = gw_min_u64(limit - offset, READ_MAX);
-        r = gw_input_pread(input, b->block->host + offset, size,
-                           b->entry.pages_offset + offset, errp);
-        if (r < 0) {
-            return gw_error_prefix(errp, r, "page at %#llx",
-                                   (unsigned long long)offset);
-        }
-        count(ram, size / GW_TARGET_PAGE_SIZE, 0);
-        offset += size;
-    }
-    return 0;
-}
-
-static int load_mapped(struct gw_incoming_ram *ram, struct gw_incoming_block *b,
+/* Which pages of a mapped block the file holds. */
+static int read_bitmap(struct gw_incoming_ram *ram, struct gw_incoming_block *b,
                        struct gw_input *input, struct gw_error **errp)
 {
     GW_AUTO_FREE uint8_t *bytes = NULL;
-    uint64_t start, end, next = 0;
+    uint64_t n_set;
     int r = gw_stream_read_bitmap(input, &b->entry, &bytes, errp);
 
     if (r < 0) {
@@ -183,14 +157,10 @@ static int load_mapped(struct gw_incoming_ram *ram, struct gw_incoming_block *b,
                             "bitmap has bits beyond the "
                             "block");
     }
-    while (gw_bitmap_next_run(&b->received, next, &start, &end)) {
-        r = load_run(ram, b, input, start, end, errp);
-        if (r < 0) {
-            return r;
-        }
-        next = end;
-    }
-    count(ram, 0, b->received.n_bits - gw_bitmap_count(&b->received));
+    n_set = gw_bitmap_count(&b->received);
+    count(ram, 0, b->received.n_bits - n_set);
+    ram->has_mapped = true;
+    b->block->is_pristine = b->block->is_pristine && n_set == 0;
     return 0;
 }
 
@@ -200,7 +170,7 @@ static int begin_block(struct gw_incoming_ram *ram, struct gw_incoming_block *b,
     int r = prepare_block(b, errp);
 
     if (r == 0 && b->entry.mapped) {
-        r = load_mapped(ram, b, input, errp);
+        r = read_bitmap(ram, b, input, errp);
     }
     if (r < 0) {
         return gw_error_prefix(errp, r, "RAM block '%s'", b->block->idstr);
@@ -225,6 +195,10 @@ int gw_incoming_ram_begin(struct gw_incoming_ram *ram, struct gw_input *input,
     }
     for (i = 0; r == 0 && i < ram->n_blocks; i++) {
         r = begin_block(ram, &ram->blocks[i], input, errp);
+    }
+    if (r == 0 && ram->has_mapped) {
+        r = gw_incoming_mapped_load(ram->migration, ram->blocks, ram->n_blocks,
+                                    errp);
     }
     return r;
 }

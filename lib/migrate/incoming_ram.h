@@ -30,7 +30,8 @@ struct gw_incoming_ram {
     struct gw_migration *migration;
     struct gw_incoming_block *blocks;
     size_t n_blocks;
-    bool is_begun; /* the table was complete and fits the machine */
+    bool has_mapped; /* pages are in a file, at offsets of their own */
+    bool is_begun;   /* the table was complete and fits the machine */
 };
 
 void gw_incoming_ram_init(struct gw_incoming_ram *ram,

@@ -4,6 +4,8 @@
  */
 #include <stdatomic.h>
 
+#include <godwit/ram.h>
+
 #include "base/util.h"
 #include "channel/output.h"
 #include "migrate/migration.h"

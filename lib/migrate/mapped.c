@@ -141,8 +141,8 @@ static bool joins(const struct worker *w, const struct gw_outgoing_block *b,
 }
 
 static int put_data(struct gw_outgoing *outgoing, struct worker *w,
-                    struct gw_outgoing_block *b,
-                    const struct gw_extent *extent, struct gw_error **errp)
+                    struct gw_outgoing_block *b, const struct gw_extent *extent,
+                    struct gw_error **errp)
 {
     uint64_t end = extent->first + extent->n_pages;
     uint64_t written = extent->first;
@@ -173,18 +173,18 @@ static int punch(struct gw_outgoing *outgoing, struct gw_outgoing_block *b,
 
     while (r == 0 &&
            gw_bitmap_next_run_in(&b->written, stop, end, &start, &stop)) {
-        r = gw_channel_punch(
-            outgoing->migration->channel,
-            b->layout.pages_offset + start * GW_TARGET_PAGE_SIZE,
-            (stop - start) * GW_TARGET_PAGE_SIZE, errp);
+        r = gw_channel_punch(outgoing->migration->channel,
+                             b->layout.pages_offset +
+                                 start * GW_TARGET_PAGE_SIZE,
+                             (stop - start) * GW_TARGET_PAGE_SIZE, errp);
     }
     gw_bitmap_clear_range(&b->written, first, end);
     return r;
 }
 
 static int put_zero(struct gw_outgoing *outgoing, struct worker *w,
-                    struct gw_outgoing_block *b,
-                    const struct gw_extent *extent, struct gw_error **errp)
+                    struct gw_outgoing_block *b, const struct gw_extent *extent,
+                    struct gw_error **errp)
 {
     uint64_t end = extent->first + extent->n_pages;
 

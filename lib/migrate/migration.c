@@ -204,8 +204,7 @@ void gw_migration_continue(struct gw_migration *migration)
     pthread_mutex_unlock(&migration->lock);
 }
 
-static uint64_t get_limit(struct gw_migration *migration,
-                          const uint64_t *limit)
+static uint64_t get_limit(struct gw_migration *migration, const uint64_t *limit)
 {
     uint64_t value;
 

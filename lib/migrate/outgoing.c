@@ -14,18 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buffer.h"
 #include "base/util.h"
 #include "channel/channel.h"
 #include "channel/output.h"
 #include "machine/machine.h"
-#include "migrate/globalstate.h"
+#include "migrate/device_writer.h"
 #include "migrate/migration.h"
 #include "migrate/sections.h"
-#include "ram/block.h"
 #include "stream/writer.h"
-#include "vmstate/description.h"
-#include "vmstate/save.h"
 #include "wire/command.h"
 
 static void fill_config(struct gw_outgoing *outgoing,
@@ -74,7 +70,8 @@ static int write_setup(struct gw_outgoing *outgoing,
         r = gw_outgoing_ram_setup(outgoing, errp);
     }
     if (r == 0) {
-        r = gw_device_writer_put_all(writer, outgoing->migration->machine, true, errp);
+        r = gw_device_writer_put_all(writer, outgoing->migration->machine, true,
+                                     errp);
     }
     if (r == 0) {
         gw_migration_pass(outgoing->migration);
@@ -128,7 +125,8 @@ static int write_stopped(struct gw_outgoing *outgoing,
         r = gw_outgoing_ram_complete(outgoing, errp);
     }
     if (r == 0) {
-        r = gw_device_writer_put_all(writer, outgoing->migration->machine, false, errp);
+        r = gw_device_writer_put_all(writer, outgoing->migration->machine,
+                                     false, errp);
     }
     if (r == 0) {
         r = gw_device_writer_put_globalstate(writer, run_state, errp);
@@ -158,8 +156,7 @@ static int commit(struct gw_outgoing *outgoing, struct gw_error **errp)
 
     atomic_store(&m->transferred_bytes, bytes);
     bytes += atomic_load(&m->page_bytes);
-    atomic_store(&m->downtime_bytes,
-                 bytes - atomic_load(&m->precopy_bytes));
+    atomic_store(&m->downtime_bytes, bytes - atomic_load(&m->precopy_bytes));
     if (was_resized(m->machine)) {
         return gw_error_set(errp, -EINVAL,
                             "a RAM block was resized during the migration");

@@ -158,17 +158,16 @@ static int start_tracker(struct gw_outgoing *outgoing, struct gw_error **errp)
 
 int gw_outgoing_ram_open(struct gw_outgoing *outgoing, struct gw_error **errp)
 {
-    bool finds_zero = outgoing->migration->settings.zero_page_detection !=
-                      GW_ZERO_PAGE_NONE;
+    bool finds_zero =
+        outgoing->migration->settings.zero_page_detection != GW_ZERO_PAGE_NONE;
     int r = gw_pipeline_new(outgoing->method->n_threads(outgoing), finds_zero,
                             &sink, outgoing, &outgoing->pipeline, errp);
 
     if (r < 0) {
         return r;
     }
-    outgoing->unpaid_bytes =
-        calloc(gw_pipeline_n_workers(outgoing->pipeline),
-               sizeof(*outgoing->unpaid_bytes));
+    outgoing->unpaid_bytes = calloc(gw_pipeline_n_workers(outgoing->pipeline),
+                                    sizeof(*outgoing->unpaid_bytes));
     if (!outgoing->unpaid_bytes) {
         return gw_error_set(errp, -ENOMEM, "out of memory");
     }

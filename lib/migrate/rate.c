@@ -7,7 +7,8 @@
 #include "base/util.h"
 #include "migrate/migration.h"
 
-/* A debt below this is carried on; time that was not used up is kept as long. */
+/* A debt below this is carried on; time that was not used up is kept as long.
+ */
 #define SLACK_NS UINT64_C(20000000)
 
 void gw_rate_init(struct gw_rate *rate, struct gw_migration *migration)

@@ -143,8 +143,7 @@ uint64_t gw_bitmap_find_next_clear(const struct gw_bitmap *bitmap,
 }
 
 bool gw_bitmap_next_run_in(const struct gw_bitmap *bitmap, uint64_t from,
-                           uint64_t end, uint64_t *ret_start,
-                           uint64_t *ret_end)
+                           uint64_t end, uint64_t *ret_start, uint64_t *ret_end)
 {
     uint64_t start = find_next(bitmap, from, end, 0);
 

@@ -126,9 +126,8 @@ static int do_chunk(void *opaque, unsigned int worker,
     int r = pipeline->sink->begin(pipeline->opaque, worker, chunk, errp);
 
     look_at_block(&pipeline->workers[worker], set->block);
-    while (r == 0 &&
-           gw_bitmap_next_run_in(set->pages, run.end, chunk->end, &run.first,
-                                 &run.end)) {
+    while (r == 0 && gw_bitmap_next_run_in(set->pages, run.end, chunk->end,
+                                           &run.first, &run.end)) {
         r = put_run(pipeline, worker, &run, errp);
     }
     if (r < 0) {

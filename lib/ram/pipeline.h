@@ -51,8 +51,8 @@ struct gw_page_sink {
  */
 int gw_pipeline_new(unsigned int n_threads, bool finds_zero,
                     const struct gw_page_sink *sink, void *opaque,
-                    struct gw_pipeline **ret_pipeline,
-                    struct gw_error **errp) GW_MUST_CHECK;
+                    struct gw_pipeline **ret_pipeline, struct gw_error **errp)
+    GW_MUST_CHECK;
 
 /* NULL is fine; returns NULL. */
 struct gw_pipeline *gw_pipeline_free(struct gw_pipeline *pipeline);

@@ -11,13 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "ram/block.h"
-#include "ram/pipeline.h"
 
 #define PAGE ((uint64_t)GW_TARGET_PAGE_SIZE)
 /* Pages of the file before the block. */
@@ -154,54 +152,6 @@ static void test_populated__asks_once_for_a_run(void **state)
     gw_ram_block_free(block);
 }
 
-static int note(void *opaque, uint64_t first, uint64_t n_pages, char what)
-{
-    char *text = opaque;
-
-    memset(text + first, what, n_pages);
-    return 0;
-}
-
-static int on_normal(void *opaque, struct gw_ram_block *block, uint64_t first,
-                     uint64_t n_pages, struct gw_error **errp)
-{
-    return note(opaque, first, n_pages, 'x');
-}
-
-static int on_zero(void *opaque, struct gw_ram_block *block, uint64_t first,
-                   uint64_t n_pages, struct gw_error **errp)
-{
-    return note(opaque, first, n_pages, '.');
-}
-
-/* The pipeline tells all pages and makes none. */
-static void test_populated__pipeline_fills_no_hole(void **state)
-{
-    static const struct gw_page_sink sink = {on_normal, on_zero};
-    struct gw_bitmap pending = {0};
-    struct gw_ram_block *block;
-    char data[1001] = "";
-    char seen[1001] = "";
-    struct stat before;
-    struct stat after;
-
-    (void)state;
-    memset(data, '.', 1000);
-    memset(data + 10, 'x', 300);
-    data[999] = 'x';
-    block = make_block(data, GW_RAM_SHARED, true);
-    assert_int_equal(fstat(block->fd, &before), 0);
-    assert_int_equal(gw_bitmap_init(&pending, 1000), 0);
-    gw_bitmap_set_range(&pending, 0, 1000);
-    assert_int_equal(gw_pipeline_run(block, &pending, &sink, seen, NULL), 0);
-    assert_int_equal(gw_bitmap_count(&pending), 0);
-    assert_string_equal(seen, data);
-    assert_int_equal(fstat(block->fd, &after), 0);
-    assert_int_equal(after.st_blocks, before.st_blocks);
-    gw_bitmap_deinit(&pending);
-    gw_ram_block_free(block);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,7 +159,6 @@ int main(void)
         cmocka_unit_test(test_populated__claims_nothing_of_private_memory),
         cmocka_unit_test(test_populated__leaves_the_position),
         cmocka_unit_test(test_populated__asks_once_for_a_run),
-        cmocka_unit_test(test_populated__pipeline_fills_no_hole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
  * with QEMU.
  *
  * Usage: mem-machine save|restore --memory FILE --uri URI [--mapped]
+ *                    [--channels N] [--direct]
  *
  * Prints "ready" when it is set up, waits for a line, does the work, prints
  * "done", and waits for the end of its input, so that the caller can look at
@@ -31,6 +32,8 @@
 struct options {
     bool incoming;
     bool mapped;
+    uint64_t channels; /* of multifd; 0: off */
+    bool direct;
     const char *memory;
     const char *uri;
 };
@@ -97,17 +100,33 @@ static int add_memory(struct gw_machine *machine, const char *path,
     return r;
 }
 
+struct setting {
+    const char *name;
+    uint64_t value;
+};
+
 static int configure(struct gw_settings *settings,
                      const struct options *options, struct gw_error **errp)
 {
+    const struct setting wanted[] = {
+        {"max-bandwidth", 0},
+        {"multifd-channels", options->channels ? options->channels : 2},
+        {"direct-io", options->direct},
+    };
+    size_t i;
     int r = gw_settings_set_capability(settings, GW_CAP_MAPPED_RAM,
                                        options->mapped, errp);
 
-    if (r < 0) {
-        return r;
+    if (r == 0) {
+        r = gw_settings_set_capability(settings, GW_CAP_MULTIFD,
+                                       options->channels > 0, errp);
     }
-    return gw_settings_set_uint(
-        settings, gw_parameter_info_find("max-bandwidth"), 0, errp);
+    for (i = 0; r == 0 && i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        r = gw_settings_set_uint(settings,
+                                 gw_parameter_info_find(wanted[i].name),
+                                 wanted[i].value, errp);
+    }
+    return r;
 }
 
 static int migrate(struct gw_machine *machine, const struct gw_address *address,
@@ -193,6 +212,10 @@ static bool parse(struct options *options, int argc, char **argv)
     for (i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--mapped") == 0) {
             options->mapped = true;
+        } else if (strcmp(argv[i], "--direct") == 0) {
+            options->direct = true;
+        } else if (strcmp(argv[i], "--channels") == 0 && argv[i + 1]) {
+            options->channels = strtoull(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--memory") == 0 && argv[i + 1]) {
             options->memory = argv[++i];
         } else if (strcmp(argv[i], "--uri") == 0 && argv[i + 1]) {
@@ -213,7 +236,7 @@ int main(int argc, char **argv)
 
     if (!parse(&options, argc, argv)) {
         fprintf(stderr, "usage: mem-machine save|restore --memory FILE "
-                        "--uri URI [--mapped]\n");
+                        "--uri URI [--mapped] [--channels N] [--direct]\n");
         return 2;
     }
     machine = gw_machine_new("none", &ops, NULL);

@@ -293,9 +293,9 @@ GW_API struct gw_migration *gw_migration_free(struct gw_migration *migration);
 
 /*
  * The whole of a migration in one call: start, wait, free. `settings` may be
- * NULL for the defaults; `uri` as for gw_address_parse. gw_load waits in
- * `inmigrate` if the machine is in `prelaunch`, and without settings takes
- * RAM in either form. Since 0.1.
+ * NULL for the defaults without a limit of bandwidth; `uri` as for
+ * gw_address_parse. gw_load waits in `inmigrate` if the machine is in
+ * `prelaunch`, and without settings takes RAM in either form. Since 0.1.
  */
 GW_API int gw_save(struct gw_machine *machine, const char *uri,
                    const struct gw_settings *settings, struct gw_error **errp)

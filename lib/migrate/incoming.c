@@ -17,6 +17,7 @@
 #include "migrate/globalstate.h"
 #include "migrate/incoming_ram.h"
 #include "migrate/migration.h"
+#include "migrate/settings.h"
 #include "stream/reader.h"
 #include "vmstate/load.h"
 
@@ -417,13 +418,17 @@ int gw_incoming_start(struct gw_machine *machine,
     struct gw_migration *m = NULL;
     struct gw_channel *channel = NULL;
     struct gw_error *error = NULL;
-    int r =
-        gw_migration_begin(machine, true, settings, check_machine, &m, errp);
+    bool any_format = options && options->any_format;
+    int r = any_format ? 0 : gw_settings_check_start(settings, errp);
 
+    if (r == 0) {
+        r = gw_migration_begin(machine, true, settings, check_machine, &m,
+                               errp);
+    }
     if (r < 0) {
         return r;
     }
-    m->any_format = options && options->any_format;
+    m->any_format = any_format;
     r = gw_channel_open_incoming(address, options, &channel, &error);
     if (r == 0) {
         m->channel = channel;

@@ -21,6 +21,7 @@
 #include "migrate/device_writer.h"
 #include "migrate/migration.h"
 #include "migrate/sections.h"
+#include "migrate/settings.h"
 #include "stream/writer.h"
 #include "wire/command.h"
 
@@ -308,8 +309,11 @@ int gw_migration_start(struct gw_machine *machine,
 {
     struct gw_migration *m = NULL;
     struct gw_error *error = NULL;
-    int r = check_address(address, settings, errp);
+    int r = gw_settings_check_start(settings, errp);
 
+    if (r == 0) {
+        r = check_address(address, settings, errp);
+    }
     if (r == 0) {
         r = gw_migration_begin(machine, false, settings, check_machine, &m,
                                errp);

@@ -235,3 +235,22 @@ int gw_settings_set_string(struct gw_settings *settings,
     free(old);
     return 0;
 }
+
+int gw_settings_check_start(const struct gw_settings *settings,
+                            struct gw_error **errp)
+{
+    if (settings->capabilities[GW_CAP_MAPPED_RAM]) {
+        return 0;
+    }
+    if (settings->direct_io) {
+        return gw_error_set(errp, -EINVAL,
+                            "parameter 'direct-io' needs the capability "
+                            "'mapped-ram'");
+    }
+    if (settings->capabilities[GW_CAP_MULTIFD]) {
+        return gw_error_set(errp, -ENOTSUP,
+                            "capability 'multifd' is only supported together "
+                            "with 'mapped-ram' yet");
+    }
+    return 0;
+}

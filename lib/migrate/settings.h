@@ -31,6 +31,13 @@ int gw_capabilities_check_conflicts(const bool on[GW_CAP_COUNT],
 int gw_parameters_check(const struct gw_settings *settings,
                         struct gw_error **errp) GW_MUST_CHECK;
 
+/*
+ * Checks what can be set and does not work together when a migration is
+ * started: multifd (-ENOTSUP) and direct-io (-EINVAL) without mapped-ram.
+ */
+int gw_settings_check_start(const struct gw_settings *settings,
+                            struct gw_error **errp) GW_MUST_CHECK;
+
 /* The default of a bool, integer, size or enum parameter. */
 uint64_t gw_parameter_default(const struct gw_parameter_info *info);
 

@@ -36,8 +36,8 @@ const char *const gw_capability_names[GW_CAP_COUNT + 1] = {
 
 /* May be switched on. */
 static const bool is_built[GW_CAP_COUNT] = {
-    [GW_CAP_EVENTS] = true,
-    [GW_CAP_VALIDATE_UUID] = true,
+    [GW_CAP_EVENTS] = true,     [GW_CAP_PAUSE_BEFORE_SWITCHOVER] = true,
+    [GW_CAP_MULTIFD] = true,    [GW_CAP_VALIDATE_UUID] = true,
     [GW_CAP_MAPPED_RAM] = true,
 };
 

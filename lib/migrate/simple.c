@@ -47,6 +47,8 @@ static int run_default(start_fn start, struct gw_machine *machine,
     if (r < 0) {
         return gw_error_set(errp, r, "out of memory");
     }
+    /* QEMU's limit is meant for networks, and for who knows it. */
+    defaults.max_bandwidth = 0;
     r = run(start, machine, uri, &defaults, &options, errp);
     gw_settings_deinit(&defaults);
     return r;

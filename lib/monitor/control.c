@@ -326,6 +326,9 @@ int gw_control_migrate_continue(struct gw_control *control,
                             "Migration not in expected state: %s",
                             gw_migration_status_name(state.status));
     }
+    if (control->outgoing) {
+        gw_migration_continue(control->outgoing);
+    }
     return 0;
 }
 

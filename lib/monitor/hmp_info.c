@@ -125,7 +125,7 @@ static void print_ram(struct gw_hmp *hmp, const struct gw_progress *p)
     gw_buffer_printf(hmp->out, "dirty sync count: %" PRIu64 "\n",
                      p->dirty_sync_count);
     print_kbytes(hmp, "page size", p->page_size);
-    print_kbytes(hmp, "multifd bytes", 0);
+    print_kbytes(hmp, "multifd bytes", p->page_bytes);
     gw_buffer_printf(hmp->out, "pages-per-second: %" PRIu64 "\n",
                      p->pages_per_second);
     if (p->dirty_pages_rate) {
@@ -137,6 +137,9 @@ static void print_ram(struct gw_hmp *hmp, const struct gw_progress *p)
     }
     if (p->downtime_bytes) {
         print_kbytes(hmp, "downtime ram", p->downtime_bytes);
+    }
+    if (p->page_io) {
+        gw_buffer_printf(hmp->out, "page i/o: %s\n", p->page_io);
     }
 }
 

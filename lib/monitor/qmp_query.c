@@ -42,7 +42,7 @@ static json_t *ram_of(const struct gw_progress *p)
     put_uint(ram, "dirty-sync-count", p->dirty_sync_count);
     put_uint(ram, "postcopy-requests", 0);
     put_uint(ram, "page-size", p->page_size);
-    put_uint(ram, "multifd-bytes", 0);
+    put_uint(ram, "multifd-bytes", p->page_bytes);
     put_uint(ram, "pages-per-second", p->pages_per_second);
     put_uint(ram, "precopy-bytes", p->precopy_bytes);
     put_uint(ram, "downtime-bytes", p->downtime_bytes);
@@ -74,6 +74,9 @@ static void put_progress(json_t *object, const struct gw_progress *p)
     put_uint(object, "total-time", p->total_time_ms);
     put_uint(object, "setup-time", p->setup_time_ms);
     json_object_set_new(object, "ram", ram_of(p));
+    if (p->page_io) {
+        json_object_set_new(object, "x-page-io", json_string(p->page_io));
+    }
 }
 
 static void put_blocked_reasons(json_t *object, struct gw_machine *machine)

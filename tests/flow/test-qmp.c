@@ -353,9 +353,9 @@ static void test_qmp__parameters(void **state)
         EMPTY);
     ask(w,
         "{'execute':'migrate-set-parameters','arguments':{"
-        "'direct-io':true}}",
-        ERROR("parameter 'direct-io' is not supported yet and can only be "
-              "left at its default"));
+        "'max-cpu-throttle':50}}",
+        ERROR("parameter 'max-cpu-throttle' is not supported yet and can only "
+              "be left at its default"));
     ask(w, "{'execute':'query-migrate-parameters'}",
         "{\"return\": {\"announce-initial\": 50, \"announce-max\": 550, "
         "\"announce-rounds\": 5, \"announce-step\": 100, "
@@ -390,8 +390,8 @@ static void test_qmp__capabilities(void **state)
     ask(w,
         "{'execute':'migrate-set-capabilities','arguments':{'capabilities':"
         "[{'capability':'mapped-ram','state':true},"
-        "{'capability':'multifd','state':true}]}}",
-        ERROR("capability 'multifd' is not supported yet"));
+        "{'capability':'auto-converge','state':true}]}}",
+        ERROR("capability 'auto-converge' is not supported yet"));
     send_text(w, "{'execute':'query-migrate-capabilities'}");
     line = receive_line(w);
     assert_non_null(

@@ -326,15 +326,15 @@ static void test_parameters__unbuilt_ones_keep_their_default(void **state)
 {
     struct gw_settings *settings = *state;
     const struct gw_parameter_info *info =
-        gw_parameter_info_find("multifd-channels");
+        gw_parameter_info_find("cpu-throttle-initial");
     struct gw_error *error = NULL;
 
-    assert_int_equal(gw_settings_set_uint(settings, info, 2, NULL), 0);
-    assert_int_equal(gw_settings_set_uint(settings, info, 255, &error),
+    assert_int_equal(gw_settings_set_uint(settings, info, 20, NULL), 0);
+    assert_int_equal(gw_settings_set_uint(settings, info, 21, &error),
                      -ENOTSUP);
-    expect_text(error, "parameter 'multifd-channels' is not supported yet and "
-                       "can only be left at its default");
-    assert_int_equal(settings->multifd_channels, 2);
+    expect_text(error, "parameter 'cpu-throttle-initial' is not supported yet "
+                       "and can only be left at its default");
+    assert_int_equal(settings->cpu_throttle_initial, 20);
     info = gw_parameter_info_find("tls-creds");
     assert_int_equal(gw_settings_set_string(settings, info, "", NULL), 0);
     assert_int_equal(gw_settings_set_string(settings, info, "x", NULL),

@@ -83,7 +83,8 @@ int vmm_firmware_add_block(struct vmm_firmware *firmware,
 {
     struct gw_ram_attr attr =
         GW_RAM_ATTR(.idstr = FIRMWARE_IDSTR, .host = firmware->host,
-                    .used_length = firmware->bytes, .flags = GW_RAM_ZEROED);
+                    .used_length = firmware->bytes,
+                    .flags = GW_RAM_ZEROED | GW_RAM_ANONYMOUS);
 
     if (!firmware->host) {
         return 0;

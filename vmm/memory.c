@@ -73,7 +73,7 @@ static int open_backing(struct vmm_memory *memory,
     if (config->share) {
         return open_memfd(memory, errp);
     }
-    memory->flags |= GW_RAM_ZEROED;
+    memory->flags |= GW_RAM_ZEROED | GW_RAM_ANONYMOUS;
     return 0;
 }
 

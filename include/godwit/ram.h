@@ -32,6 +32,12 @@ enum gw_ram_flags {
     GW_RAM_NAMED_FILE = 1u << 3,
     /* Fresh memory that nobody has written: known to read as zero. */
     GW_RAM_ZEROED = 1u << 4,
+    /*
+     * Private anonymous memory (MAP_PRIVATE | MAP_ANONYMOUS) of the caller's:
+     * what was never touched reads as zero, and is not looked at. Without
+     * this flag nothing is supposed of memory that the library did not map.
+     */
+    GW_RAM_ANONYMOUS = 1u << 5,
 };
 
 /*

@@ -26,9 +26,9 @@ static struct tracker get_tracker(struct gw_machine *machine)
     return tracker;
 }
 
-/* Puts in a tracker and frees the one before. -EBUSY changes nothing. */
-static int replace(struct gw_machine *machine, const struct gw_tracker_ops *ops,
-                   void *opaque, void (*free_opaque)(void *opaque))
+int gw_machine_tracker_replace(struct gw_machine *machine,
+                               const struct gw_tracker_ops *ops, void *opaque,
+                               void (*free_opaque)(void *opaque))
 {
     void (*free_old)(void *opaque) = NULL;
     void *old = NULL;
@@ -57,21 +57,14 @@ void gw_machine_set_tracker(struct gw_machine *machine,
 
     assert(!ops ||
            (ops->name && ops->start && ops->stop && ops->sync && ops->arm));
-    r = replace(machine, ops, opaque, NULL);
+    r = gw_machine_tracker_replace(machine, ops, opaque, NULL);
     assert(r == 0);
     (void)r;
 }
 
 void gw_machine_tracker_drop(struct gw_machine *machine)
 {
-    replace(machine, NULL, NULL, NULL);
-}
-
-int gw_machine_track_by_pagemap(struct gw_machine *machine,
-                                struct gw_error **errp)
-{
-    return gw_error_set(errp, -ENOTSUP,
-                        "dirty tracking by pagemap is not built yet");
+    gw_machine_tracker_replace(machine, NULL, NULL, NULL);
 }
 
 bool gw_machine_has_tracker(struct gw_machine *machine)

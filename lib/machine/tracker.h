@@ -40,6 +40,14 @@ int gw_machine_tracker_arm(struct gw_machine *machine,
                            struct gw_ram_block *block, uint64_t first,
                            uint64_t n_pages, struct gw_error **errp);
 
+/*
+ * Puts in a tracker, with what frees its opaque (or NULL), and frees the one
+ * before. -EBUSY while a migration runs; then the caller still owns opaque.
+ */
+int gw_machine_tracker_replace(struct gw_machine *machine,
+                               const struct gw_tracker_ops *ops, void *opaque,
+                               void (*free_opaque)(void *opaque));
+
 /* Forgets the tracker; the machine is being freed. */
 void gw_machine_tracker_drop(struct gw_machine *machine);
 

@@ -73,6 +73,13 @@ static int check_memory(const struct gw_ram_attr *attr, struct gw_error **errp)
                             "RAM block '%s': a named file needs a descriptor",
                             attr->idstr);
     }
+    if ((attr->flags & GW_RAM_ANONYMOUS) &&
+        (attr->fd >= 0 || (attr->flags & GW_RAM_SHARED))) {
+        return gw_error_set(errp, -EINVAL,
+                            "RAM block '%s': anonymous memory is private and "
+                            "has no descriptor",
+                            attr->idstr);
+    }
     return 0;
 }
 

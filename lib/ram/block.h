@@ -53,6 +53,16 @@ struct gw_ram_block *gw_ram_block_free(struct gw_ram_block *block);
  */
 void gw_ram_block_clear(struct gw_ram_block *block);
 
+/*
+ * Private anonymous memory for certain: no file is behind it, and a page that
+ * is neither present nor swapped out was never touched.
+ */
+static inline bool gw_ram_block_is_anonymous(const struct gw_ram_block *block)
+{
+    return block->fd < 0 && !(block->flags & GW_RAM_SHARED) &&
+           (block->is_mapped || (block->flags & GW_RAM_ANONYMOUS));
+}
+
 static inline uint64_t gw_ram_block_pages(const struct gw_ram_block *block)
 {
     return block->used_length / GW_TARGET_PAGE_SIZE;

@@ -50,10 +50,10 @@ static void test_memory__flags_say_how_it_is_backed(void **state)
     struct vmm_memory memory;
 
     init_memory(&memory, 2 << 20, false);
-    assert_int_equal(memory.flags, GW_RAM_ZEROED);
+    assert_int_equal(memory.flags, GW_RAM_ZEROED | GW_RAM_ANONYMOUS);
     assert_int_equal(memory.fd, -1);
     vmm_memory_touched(&memory);
-    assert_int_equal(memory.flags, 0);
+    assert_int_equal(memory.flags, GW_RAM_ANONYMOUS);
     vmm_memory_deinit(&memory);
     init_memory(&memory, 2 << 20, true);
     assert_int_equal(memory.flags, GW_RAM_ZEROED | GW_RAM_SHARED);

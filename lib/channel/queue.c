@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/util.h"
 #include "channel/channel.h"
+#include "channel/direct.h"
 
 #ifdef GW_HAVE_LIBURING
 #include <liburing.h>
@@ -169,11 +170,15 @@ static void reap(struct gw_queue *queue)
     }
 }
 
-/* Not permitted (EPERM), not there (ENOSYS), no memory may be locked: without.
+/*
+ * Only for direct I/O: through the page cache an operation is a copy, which
+ * io_uring hands to threads of the kernel that wait for each other. Not
+ * permitted (EPERM), not there (ENOSYS), no memory may be locked: without.
  */
 static void init_ring(struct gw_queue *queue)
 {
-    queue->has_ring = io_uring_queue_init(queue->depth, &queue->ring, 0) == 0;
+    queue->has_ring = gw_direct_is_on(queue->fd) &&
+                      io_uring_queue_init(queue->depth, &queue->ring, 0) == 0;
 }
 
 static void exit_ring(struct gw_queue *queue)

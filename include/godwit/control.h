@@ -2,14 +2,16 @@
  * The control plane: what QMP and HMP act on, and the monitors themselves.
  *
  * A control object belongs to one machine and holds the migration settings,
- * descriptors handed over by name, and the current migrations. Monitors are
- * attached to it: QMP servers and HMP terminals, each with a thread of the
- * library's; the embedder gives descriptors and gets everything else.
+ * descriptors handed over by name and in sets, and the current migrations.
+ * Monitors are attached to it: QMP servers and HMP terminals, each with a
+ * thread of the library's; the embedder gives descriptors and gets everything
+ * else.
  */
 #ifndef GW_GODWIT_CONTROL_H
 #define GW_GODWIT_CONTROL_H
 
 #include <godwit/error.h>
+#include <godwit/fdset.h>
 #include <godwit/machine.h>
 #include <godwit/migration.h>
 
@@ -43,6 +45,12 @@ GW_API struct gw_control *gw_control_new(struct gw_machine *machine,
  * before gw_machine_free. Accepts NULL, returns NULL. Since 0.1.
  */
 GW_API struct gw_control *gw_control_free(struct gw_control *control);
+
+/*
+ * The sets of descriptors that add-fd adds to (lent), for an `--add-fd`
+ * option. Since 0.1.
+ */
+GW_API struct gw_fdsets *gw_control_get_fdsets(struct gw_control *control);
 
 /*
  * Starts an incoming migration from a URI, or, for "defer", waits for

@@ -7,6 +7,7 @@
 #include <godwit/address.h>
 #include <godwit/control.h>
 #include <godwit/error.h>
+#include <godwit/fdset.h>
 #include <godwit/image.h>
 #include <godwit/machine.h>
 #include <godwit/migration.h>

@@ -17,6 +17,7 @@
 
 GW_BEGIN_DECLS
 
+struct gw_fdsets;
 struct gw_migration;
 
 /* Capabilities, in QMP's order of query-migrate-capabilities. */
@@ -208,6 +209,8 @@ typedef int (*gw_take_fd_fn)(void *opaque, const char *name);
 struct gw_migration_options {
     gw_take_fd_fn take_fd; /* for fd: addresses; NULL: only numbers */
     void *opaque;          /* handed to take_fd */
+    /* for file:/dev/fdset/N (see fdset.h); NULL: there are none */
+    struct gw_fdsets *fdsets;
     /*
      * Incoming: take RAM in the form that the stream says it has. False: as
      * QEMU, the capability mapped-ram must be set like the source's.

@@ -165,6 +165,16 @@ static int pwrite_all(struct gw_channel *channel, const uint8_t *from,
     return 0;
 }
 
+/* Positional writes may come from several threads, in any order. */
+static void note_end(struct gw_channel *channel, uint64_t end)
+{
+    uint64_t before = atomic_load(&channel->written_end);
+
+    while (before < end &&
+           !atomic_compare_exchange_weak(&channel->written_end, &before, end)) {
+    }
+}
+
 int gw_channel_pwrite(struct gw_channel *channel, const void *data, size_t size,
                       uint64_t offset, struct gw_error **errp)
 {
@@ -175,6 +185,7 @@ int gw_channel_pwrite(struct gw_channel *channel, const void *data, size_t size,
     int r;
 
     assert(gw_channel_is_seekable(channel));
+    note_end(channel, offset + size);
     if (!channel->guarded || offset >= guard_end) {
         return pwrite_all(channel, from, size, offset, errp);
     }
@@ -261,6 +272,42 @@ int gw_channel_punch(struct gw_channel *channel, uint64_t offset, uint64_t size,
     return r < 0 ? gw_channel_write_failed(channel, -errno, errp) : 0;
 }
 
+int gw_channel_seek_end(struct gw_channel *channel, struct gw_error **errp)
+{
+    off_t end = (off_t)atomic_load(&channel->written_end);
+
+    if (lseek(channel->fd, end, SEEK_SET) < 0) {
+        return gw_error_set_errno(errp, -errno, "cannot seek to the end");
+    }
+    return 0;
+}
+
+int gw_channel_begin_in_place(struct gw_channel *channel, uint64_t start,
+                              struct gw_error **errp)
+{
+    struct stat st;
+    int code = 0;
+
+    if (fstat(channel->fd, &st) < 0) {
+        code = -errno;
+    } else if (S_ISREG(st.st_mode)) {
+        code = ftruncate(channel->fd, (off_t)start) < 0 ? -errno : 0;
+    } else if (!S_ISBLK(st.st_mode)) {
+        code = -EINVAL;
+    }
+    if (code < 0) {
+        return gw_error_set_errno(errp, code,
+                                  "failed to truncate migration file to "
+                                  "offset %llx",
+                                  (unsigned long long)start);
+    }
+    channel->features |= GW_CHANNEL_SEEKABLE;
+    channel->start = start;
+    channel->written_end = start;
+    channel->guarded = true;
+    return 0;
+}
+
 uint64_t gw_channel_size(const struct gw_channel *channel)
 {
     struct stat st;
@@ -287,15 +334,20 @@ int gw_channel_finish(struct gw_channel *channel, struct gw_error **errp)
     return channel->ops->finish(channel, errp);
 }
 
+static void close_fd(int fd)
+{
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 struct gw_channel *gw_channel_free(struct gw_channel *channel)
 {
     if (channel) {
+        close_fd(channel->fd);
+        close_fd(channel->page_fd);
+        close_fd(channel->cancel_fd);
         channel->ops->close(channel);
-        if (channel->page_fd >= 0) {
-            close(channel->page_fd);
-        }
-        close(channel->fd);
-        close(channel->cancel_fd);
         free(channel);
     }
     return NULL;

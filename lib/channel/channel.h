@@ -35,7 +35,10 @@ struct gw_channel_ops {
      * Called once, by the owner.
      */
     int (*finish)(struct gw_channel *channel, struct gw_error **errp);
-    /* Closes; without a finish before, undoes what can be undone. */
+    /*
+     * The descriptors were closed: frees the rest. Without a finish before,
+     * undoes what can be undone.
+     */
     void (*close)(struct gw_channel *channel);
 };
 
@@ -46,7 +49,10 @@ struct gw_channel {
     const char *kind;
     /* owned */
     int fd;
-    /* owned; the same file, opened with O_DIRECT for pages; -1: fd is used */
+    /*
+     * owned; a second descriptor of the same file with O_DIRECT for pages;
+     * -1: pages go through fd
+     */
     int page_fd;
     /* set by gw_channel_cancel, seen between system calls ... */
     _Atomic bool is_cancelled;
@@ -58,6 +64,8 @@ struct gw_channel {
     bool is_socket;
     /* seekable: where the stream starts, bytes */
     uint64_t start;
+    /* seekable: end of what gw_channel_pwrite has written, bytes */
+    _Atomic uint64_t written_end;
     /*
      * Seekable and written in place: the bytes at `start` that make the
      * stream valid are held back until everything else is durable.
@@ -71,16 +79,20 @@ int gw_channel_init(struct gw_channel *channel,
                     const struct gw_channel_ops *ops, const char *kind, int fd,
                     struct gw_error **errp);
 
-/* Opens the target of an outgoing migration. The address is borrowed. */
+/*
+ * Opens the target of an outgoing migration. The address is borrowed.
+ * `direct`: pages shall go through O_DIRECT, on page_fd. What cannot do that
+ * is refused, and left exactly as it was.
+ */
 int gw_channel_open_outgoing(const struct gw_address *address,
                              const struct gw_migration_options *options,
-                             struct gw_channel **ret_channel,
+                             bool direct, struct gw_channel **ret_channel,
                              struct gw_error **errp);
 
-/* Opens the source of an incoming migration. */
+/* Opens the source of an incoming migration; `direct` as above. */
 int gw_channel_open_incoming(const struct gw_address *address,
                              const struct gw_migration_options *options,
-                             struct gw_channel **ret_channel,
+                             bool direct, struct gw_channel **ret_channel,
                              struct gw_error **errp);
 
 /*
@@ -124,6 +136,19 @@ int gw_channel_extend(struct gw_channel *channel, uint64_t size,
  */
 int gw_channel_punch(struct gw_channel *channel, uint64_t offset, uint64_t size,
                      struct gw_error **errp);
+/*
+ * Sets the position of a seekable channel's descriptor, which somebody else
+ * may share, to the end of what was written, as plain writes would leave it.
+ */
+int gw_channel_seek_end(struct gw_channel *channel, struct gw_error **errp);
+
+/*
+ * The last step of opening a target that is written where it is: makes it
+ * seekable from `start` on and guarded, and cuts a regular file off there.
+ * Changes nothing if it fails.
+ */
+int gw_channel_begin_in_place(struct gw_channel *channel, uint64_t start,
+                              struct gw_error **errp);
 
 /* Bytes of a regular file; 0 if unknown. */
 uint64_t gw_channel_size(const struct gw_channel *channel);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "channel/direct.h"
 
 static int fd_finish(struct gw_channel *channel, struct gw_error **errp)
 {
@@ -20,14 +21,7 @@ static int fd_finish(struct gw_channel *channel, struct gw_error **errp)
         return 0;
     }
     r = gw_channel_sync(channel, errp);
-    if (r < 0) {
-        return r;
-    }
-    /* As after a save by plain writes: the position is the end. */
-    if (lseek(channel->fd, 0, SEEK_END) < 0) {
-        return gw_error_set_errno(errp, -errno, "cannot seek to the end");
-    }
-    return 0;
+    return r < 0 ? r : gw_channel_seek_end(channel, errp);
 }
 
 static void fd_close(struct gw_channel *channel)
@@ -48,7 +42,7 @@ static int check_mode(int fd, bool outgoing, struct gw_error **errp)
     if (flags < 0) {
         return gw_error_set_errno(errp, -errno, "file descriptor %d", fd);
     }
-    if (mode == (outgoing ? O_RDONLY : O_WRONLY)) {
+    if (mode == (outgoing ? O_RDONLY : O_WRONLY) || (flags & O_PATH)) {
         return gw_error_set(errp, -EBADF,
                             "file descriptor %d is not open for %s", fd,
                             outgoing ? "writing" : "reading");
@@ -82,27 +76,48 @@ static int init_stream(struct gw_channel *channel, const struct stat *st,
     return 0;
 }
 
-/* A regular file starts where the descriptor stands. */
-static int init_file(struct gw_channel *channel, bool outgoing,
+static int begin_save(struct gw_channel *channel, uint64_t start,
+                      struct gw_error **errp)
+{
+    if (fcntl(channel->fd, F_GETFL) & O_APPEND) {
+        return gw_error_set(errp, -EINVAL,
+                            "file descriptor %d is open with O_APPEND: what "
+                            "is written would not go to its place",
+                            channel->fd);
+    }
+    return gw_channel_begin_in_place(channel, start, errp);
+}
+
+/*
+ * A file starts where the descriptor stands. Whether it can be opened for
+ * direct I/O is seen before it is cut off.
+ */
+static int init_file(struct gw_channel *channel, bool outgoing, bool direct,
                      struct gw_error **errp)
 {
     off_t position = lseek(channel->fd, 0, SEEK_CUR);
+
     if (position < 0) {
         return gw_error_set_errno(errp, -errno, "cannot tell the position");
     }
-    if (outgoing && ftruncate(channel->fd, position) < 0) {
-        return gw_error_set_errno(errp, -errno,
-                                  "failed to truncate migration file to "
-                                  "offset %llx",
-                                  (unsigned long long)position);
+    if (direct) {
+        int page_fd = gw_direct_reopen(channel->fd, outgoing, errp);
+
+        if (page_fd < 0) {
+            return gw_error_prefix(errp, page_fd, "file descriptor %d",
+                                   channel->fd);
+        }
+        channel->page_fd = page_fd;
+    }
+    if (outgoing) {
+        return begin_save(channel, (uint64_t)position, errp);
     }
     channel->features |= GW_CHANNEL_SEEKABLE;
     channel->start = (uint64_t)position;
-    channel->guarded = outgoing;
     return 0;
 }
 
-static int init_kind(struct gw_channel *channel, bool outgoing,
+static int init_kind(struct gw_channel *channel, bool outgoing, bool direct,
                      struct gw_error **errp)
 {
     struct stat st;
@@ -111,12 +126,20 @@ static int init_kind(struct gw_channel *channel, bool outgoing,
         return gw_error_set_errno(errp, -errno, "file descriptor %d",
                                   channel->fd);
     }
-    return S_ISREG(st.st_mode) ? init_file(channel, outgoing, errp)
-                               : init_stream(channel, &st, outgoing, errp);
+    if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) {
+        return init_file(channel, outgoing, direct, errp);
+    }
+    if (direct) {
+        return gw_error_set(errp, -EINVAL,
+                            "file descriptor %d is neither a regular file nor "
+                            "a block device: direct I/O is not possible",
+                            channel->fd);
+    }
+    return init_stream(channel, &st, outgoing, errp);
 }
 
-int gw_fd_channel_open(int fd, bool outgoing, struct gw_channel **ret_channel,
-                       struct gw_error **errp)
+int gw_fd_channel_open(int fd, bool outgoing, bool direct,
+                       struct gw_channel **ret_channel, struct gw_error **errp)
 {
     GW_AUTO_FREE struct gw_channel *channel = NULL;
     int r = check_mode(fd, outgoing, errp);
@@ -132,8 +155,11 @@ int gw_fd_channel_open(int fd, bool outgoing, struct gw_channel **ret_channel,
     if (r < 0) {
         return r;
     }
-    r = init_kind(channel, outgoing, errp);
+    r = init_kind(channel, outgoing, direct, errp);
     if (r < 0) {
+        if (channel->page_fd >= 0) {
+            close(channel->page_fd);
+        }
         close(channel->cancel_fd);
         return r;
     }

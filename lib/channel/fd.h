@@ -7,10 +7,11 @@
 #include "channel/channel.h"
 
 /*
- * A channel over fd, which it takes on success. Regular files become seekable
- * channels that start at the descriptor's position.
+ * A channel over fd, which it takes on success. Regular files and block
+ * devices become seekable channels that start at the descriptor's position;
+ * nothing else can do `direct` I/O. A refusal leaves a file as it was.
  */
-int gw_fd_channel_open(int fd, bool outgoing, struct gw_channel **ret_channel,
-                       struct gw_error **errp);
+int gw_fd_channel_open(int fd, bool outgoing, bool direct,
+                       struct gw_channel **ret_channel, struct gw_error **errp);
 
 #endif

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "channel/direct.h"
 
 struct file_channel {
     struct gw_channel base;
@@ -145,8 +146,34 @@ static int cannot_create(const char *path, int code, struct gw_error **errp)
     return gw_error_set_errno(errp, code, "Could not create '%s'", path);
 }
 
+/* Gives the channel a descriptor for pages if they shall move directly. */
+static int open_direct(struct file_channel *file, const char *path,
+                       bool outgoing, bool direct, struct gw_error **errp)
+{
+    int fd = direct ? gw_direct_reopen(file->base.fd, outgoing, errp) : -1;
+
+    if (direct && fd < 0) {
+        return gw_error_prefix(errp, fd, "Could not open '%s'", path);
+    }
+    file->base.page_fd = fd;
+    return 0;
+}
+
+static int not_direct(const char *path, struct gw_error **errp)
+{
+    return gw_error_set(errp, -EINVAL,
+                        "Could not open '%s': neither a regular file nor a "
+                        "block device: direct I/O is not possible",
+                        path);
+}
+
+static bool may_seek(const struct stat *st)
+{
+    return S_ISREG(st->st_mode) || S_ISBLK(st->st_mode);
+}
+
 /* Opens an existing target that is written where it is. */
-static int open_in_place(const char *path, uint64_t offset,
+static int open_in_place(const char *path, uint64_t offset, bool direct,
                          struct gw_channel **ret_channel,
                          struct gw_error **errp)
 {
@@ -158,19 +185,22 @@ static int open_in_place(const char *path, uint64_t offset,
     if (fd < 0 || fstat(fd, &st) < 0) {
         return cannot_create(path, -errno, errp);
     }
-    if (S_ISREG(st.st_mode) ? ftruncate(fd, (off_t)offset) < 0
-                            : !S_ISBLK(st.st_mode)) {
-        return gw_error_set_errno(errp, S_ISREG(st.st_mode) ? -errno : -EINVAL,
-                                  "failed to truncate migration file to "
-                                  "offset %llx",
-                                  (unsigned long long)offset);
+    if (direct && !may_seek(&st)) {
+        return not_direct(path, errp);
     }
     r = file_new(fd, offset, &file, errp);
     if (r < 0) {
         return r;
     }
     gw_take_fd(&fd);
-    file->base.guarded = true;
+    r = open_direct(file, path, true, direct, errp);
+    if (r == 0) {
+        r = gw_channel_begin_in_place(&file->base, offset, errp);
+    }
+    if (r < 0) {
+        gw_channel_free(&file->base);
+        return r;
+    }
     *ret_channel = &file->base;
     return 0;
 }
@@ -225,7 +255,7 @@ static int open_temp(struct file_channel *file, const char *path,
     return 0;
 }
 
-static int open_beside(const char *path, uint64_t offset,
+static int open_beside(const char *path, uint64_t offset, bool direct,
                        struct gw_channel **ret_channel, struct gw_error **errp)
 {
     struct file_channel *file;
@@ -243,6 +273,9 @@ static int open_beside(const char *path, uint64_t offset,
     if (r == 0) {
         r = open_temp(file, path, errp);
     }
+    if (r == 0) {
+        r = open_direct(file, path, true, direct, errp);
+    }
     if (r < 0) {
         goto undo_file;
     }
@@ -254,7 +287,7 @@ undo_file:
     return r;
 }
 
-int gw_file_open_outgoing(const char *path, uint64_t offset,
+int gw_file_open_outgoing(const char *path, uint64_t offset, bool direct,
                           struct gw_channel **ret_channel,
                           struct gw_error **errp)
 {
@@ -271,23 +304,23 @@ int gw_file_open_outgoing(const char *path, uint64_t offset,
         if (errno != ENOENT) {
             return cannot_create(path, -errno, errp);
         }
-        return open_beside(path, offset, ret_channel, errp);
+        return open_beside(path, offset, direct, ret_channel, errp);
     }
     if (S_ISDIR(st.st_mode)) {
         return cannot_create(path, -EISDIR, errp);
     }
     if (!S_ISREG(st.st_mode) || offset > 0) {
-        return open_in_place(path, offset, ret_channel, errp);
+        return open_in_place(path, offset, direct, ret_channel, errp);
     }
     if (access(path, W_OK) < 0) {
         return cannot_create(path, -errno, errp);
     }
     /* Replace what a symbolic link points to, not the link. */
     real = realpath(path, NULL);
-    return open_beside(real ? real : path, offset, ret_channel, errp);
+    return open_beside(real ? real : path, offset, direct, ret_channel, errp);
 }
 
-int gw_file_open_incoming(const char *path, uint64_t offset,
+int gw_file_open_incoming(const char *path, uint64_t offset, bool direct,
                           struct gw_channel **ret_channel,
                           struct gw_error **errp)
 {
@@ -299,7 +332,7 @@ int gw_file_open_incoming(const char *path, uint64_t offset,
     if (fd < 0 || fstat(fd, &st) < 0) {
         return gw_error_set_errno(errp, -errno, "Could not open '%s'", path);
     }
-    if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
+    if (!may_seek(&st)) {
         return gw_error_set(errp, -EINVAL,
                             "Could not open '%s': neither a regular file nor "
                             "a block device",
@@ -314,6 +347,11 @@ int gw_file_open_incoming(const char *path, uint64_t offset,
         return r;
     }
     gw_take_fd(&fd);
+    r = open_direct(file, path, false, direct, errp);
+    if (r < 0) {
+        gw_channel_free(&file->base);
+        return r;
+    }
     *ret_channel = &file->base;
     return 0;
 }

@@ -11,13 +11,16 @@
 
 #include "channel/channel.h"
 
-/* Opens a path to write a stream that starts at `offset`. */
-int gw_file_open_outgoing(const char *path, uint64_t offset,
+/*
+ * Opens a path to write a stream that starts at `offset`; with `direct`, and a
+ * page_fd. What cannot do that is refused before anything is written.
+ */
+int gw_file_open_outgoing(const char *path, uint64_t offset, bool direct,
                           struct gw_channel **ret_channel,
                           struct gw_error **errp);
 
-/* Opens a path to read a stream that starts at `offset`. */
-int gw_file_open_incoming(const char *path, uint64_t offset,
+/* Opens a path to read a stream that starts at `offset`; `direct` as above. */
+int gw_file_open_incoming(const char *path, uint64_t offset, bool direct,
                           struct gw_channel **ret_channel,
                           struct gw_error **errp);
 

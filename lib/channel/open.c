@@ -8,6 +8,8 @@
 
 #include "base/cleanup.h"
 #include "channel/fd.h"
+#include "channel/fdset.h"
+#include "channel/fdset_channel.h"
 #include "channel/file.h"
 
 static int not_supported(const struct gw_address *address,
@@ -47,7 +49,8 @@ static int take_fd(const struct gw_address *address,
 
 static int open_fd(const struct gw_address *address,
                    const struct gw_migration_options *options, bool outgoing,
-                   struct gw_channel **ret_channel, struct gw_error **errp)
+                   bool direct, struct gw_channel **ret_channel,
+                   struct gw_error **errp)
 {
     bool numbers = !outgoing || !options || !options->take_fd;
     GW_AUTO_FD int fd = take_fd(address, options, numbers, errp);
@@ -56,41 +59,56 @@ static int open_fd(const struct gw_address *address,
     if (fd < 0) {
         return fd;
     }
-    r = gw_fd_channel_open(fd, outgoing, ret_channel, errp);
+    r = gw_fd_channel_open(fd, outgoing, direct, ret_channel, errp);
     if (r == 0) {
         gw_take_fd(&fd);
     }
     return r;
 }
 
-int gw_channel_open_outgoing(const struct gw_address *address,
-                             const struct gw_migration_options *options,
-                             struct gw_channel **ret_channel,
-                             struct gw_error **errp)
+static int open_file(const struct gw_address *address,
+                     const struct gw_migration_options *options, bool outgoing,
+                     bool direct, struct gw_channel **ret_channel,
+                     struct gw_error **errp)
+{
+    if (gw_fdset_is_path(address->path)) {
+        return gw_fdset_channel_open(options ? options->fdsets : NULL,
+                                     address->path, address->offset, outgoing,
+                                     direct, ret_channel, errp);
+    }
+    return outgoing ? gw_file_open_outgoing(address->path, address->offset,
+                                            direct, ret_channel, errp)
+                    : gw_file_open_incoming(address->path, address->offset,
+                                            direct, ret_channel, errp);
+}
+
+static int open_address(const struct gw_address *address,
+                        const struct gw_migration_options *options,
+                        bool outgoing, bool direct,
+                        struct gw_channel **ret_channel, struct gw_error **errp)
 {
     switch (address->transport) {
     case GW_TRANSPORT_FILE:
-        return gw_file_open_outgoing(address->path, address->offset,
-                                     ret_channel, errp);
+        return open_file(address, options, outgoing, direct, ret_channel, errp);
     case GW_TRANSPORT_FD:
-        return open_fd(address, options, true, ret_channel, errp);
+        return open_fd(address, options, outgoing, direct, ret_channel, errp);
     default:
         return not_supported(address, errp);
     }
 }
 
-int gw_channel_open_incoming(const struct gw_address *address,
+int gw_channel_open_outgoing(const struct gw_address *address,
                              const struct gw_migration_options *options,
-                             struct gw_channel **ret_channel,
+                             bool direct, struct gw_channel **ret_channel,
                              struct gw_error **errp)
 {
-    switch (address->transport) {
-    case GW_TRANSPORT_FILE:
-        return gw_file_open_incoming(address->path, address->offset,
-                                     ret_channel, errp);
-    case GW_TRANSPORT_FD:
-        return open_fd(address, options, false, ret_channel, errp);
-    default:
-        return not_supported(address, errp);
-    }
+    return open_address(address, options, true, direct, ret_channel, errp);
+}
+
+int gw_channel_open_incoming(const struct gw_address *address,
+                             const struct gw_migration_options *options,
+                             bool direct, struct gw_channel **ret_channel,
+                             struct gw_error **errp)
+{
+    return open_address(address, options, false, direct, ret_channel, errp);
 }

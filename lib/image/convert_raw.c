@@ -93,7 +93,7 @@ static int write_file(struct gw_conversion *conversion,
                       const struct gw_image_ram_block *block,
                       struct raw_file *file, struct gw_error **errp)
 {
-    int rc = gw_file_open_outgoing(file->path, 0, &file->channel, errp);
+    int rc = gw_file_open_outgoing(file->path, 0, false, &file->channel, errp);
 
     if (rc) {
         return rc;

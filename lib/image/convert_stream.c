@@ -260,7 +260,7 @@ int gw_convert_stream(struct gw_conversion *conversion,
     if (rc) {
         return rc;
     }
-    rc = gw_file_open_outgoing(out_path, offset, &channel, errp);
+    rc = gw_file_open_outgoing(out_path, offset, false, &channel, errp);
     if (rc) {
         return rc;
     }

@@ -125,7 +125,7 @@ static int open_image(const char *path, uint64_t offset,
                       const struct gw_convert_options *options,
                       struct gw_image *image, struct gw_error **errp)
 {
-    int rc = gw_file_open_incoming(path, offset, &image->channel, errp);
+    int rc = gw_file_open_incoming(path, offset, false, &image->channel, errp);
 
     if (rc) {
         return rc;

@@ -429,7 +429,8 @@ int gw_incoming_start(struct gw_machine *machine,
         return r;
     }
     m->any_format = any_format;
-    r = gw_channel_open_incoming(address, options, &channel, &error);
+    r = gw_channel_open_incoming(address, options, m->settings.direct_io,
+                                 &channel, &error);
     if (r == 0) {
         m->channel = channel;
         r = check_seekable(m, &error);

@@ -290,7 +290,8 @@ static int open_channel(struct gw_migration *m,
                         const struct gw_migration_options *options,
                         struct gw_error **errp)
 {
-    int r = gw_channel_open_outgoing(address, options, &m->channel, errp);
+    int r = gw_channel_open_outgoing(address, options, m->settings.direct_io,
+                                     &m->channel, errp);
 
     if (r == 0 && gw_migration_has(m, GW_CAP_MAPPED_RAM) &&
         !gw_channel_is_seekable(m->channel)) {

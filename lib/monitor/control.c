@@ -82,7 +82,9 @@ struct gw_control *gw_control_new(struct gw_machine *machine,
     pthread_mutex_init(&control->command_lock, NULL);
     pthread_mutex_init(&control->monitors_lock, NULL);
     control->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (control->stop_fd < 0 || gw_settings_init(&control->settings) < 0 ||
+    control->fdsets = gw_fdsets_new();
+    if (control->stop_fd < 0 || !control->fdsets ||
+        gw_settings_init(&control->settings) < 0 ||
         gw_machine_add_listener(machine, on_event, control) < 0) {
         return gw_control_free(control);
     }
@@ -124,6 +126,7 @@ struct gw_control *gw_control_free(struct gw_control *control)
     gw_machine_remove_listener(control->machine, on_event, control);
     gw_error_free(control->start_error);
     gw_fds_deinit(&control->fds);
+    gw_fdsets_free(control->fdsets);
     gw_settings_deinit(&control->settings);
     pthread_mutex_destroy(&control->command_lock);
     pthread_mutex_destroy(&control->monitors_lock);
@@ -132,6 +135,11 @@ struct gw_control *gw_control_free(struct gw_control *control)
     }
     free(control);
     return NULL;
+}
+
+struct gw_fdsets *gw_control_get_fdsets(struct gw_control *control)
+{
+    return control->fdsets;
 }
 
 /* gw_take_fd_fn; the command that starts a migration holds the lock. */
@@ -151,8 +159,8 @@ static int busy_error(struct gw_error **errp)
 int gw_control_migrate(struct gw_control *control,
                        const struct gw_address *address, struct gw_error **errp)
 {
-    const struct gw_migration_options options = {.take_fd = take_fd,
-                                                 .opaque = control};
+    const struct gw_migration_options options = {
+        .take_fd = take_fd, .opaque = control, .fdsets = control->fdsets};
     struct gw_migration *started = NULL;
     struct gw_error *error = NULL;
     int r;
@@ -229,8 +237,10 @@ static int start_incoming(struct gw_control *control,
                           const struct gw_address *address, bool exit_on_error,
                           bool any_format, struct gw_error **errp)
 {
-    const struct gw_migration_options options = {
-        .take_fd = take_fd, .opaque = control, .any_format = any_format};
+    const struct gw_migration_options options = {.take_fd = take_fd,
+                                                 .opaque = control,
+                                                 .fdsets = control->fdsets,
+                                                 .any_format = any_format};
     int r = gw_control_check_incoming(control, errp);
 
     if (r < 0) {

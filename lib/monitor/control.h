@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include <godwit/control.h>
+#include <godwit/fdset.h>
 
 #include "monitor/fds.h"
 
@@ -21,6 +22,7 @@ struct gw_control {
     struct gw_machine *machine;
     const struct gw_control_ops *ops; /* may be NULL */
     void *opaque;                     /* handed to ops */
+    struct gw_fdsets *fdsets;         /* owned; has its own lock */
     int stop_fd; /* eventfd: readable when everything is to end */
 
     /* held while a command runs; guards this group */

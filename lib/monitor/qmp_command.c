@@ -57,21 +57,6 @@ static json_t *quit(struct gw_qmp_call *call, json_t *arguments,
     return json_object();
 }
 
-static json_t *getfd(struct gw_qmp_call *call, json_t *arguments,
-                     struct gw_error **errp)
-{
-    return gw_qmp_done(gw_control_getfd(call->control,
-                                        gw_qmp_string(arguments, "fdname"),
-                                        call->received_fd, errp));
-}
-
-static json_t *closefd(struct gw_qmp_call *call, json_t *arguments,
-                       struct gw_error **errp)
-{
-    return gw_qmp_done(gw_control_closefd(
-        call->control, gw_qmp_string(arguments, "fdname"), errp));
-}
-
 /* QMP shows the lines of HMP with CR LF. */
 static json_t *json_of_text(const struct gw_buffer *text)
 {
@@ -117,9 +102,6 @@ static json_t *human_monitor_command(struct gw_qmp_call *call,
     return json_of_text(&text);
 }
 
-static const struct gw_schema_member fdname_members[] = {
-    GW_SCHEMA_REQUIRED("fdname", GW_SCHEMA_STRING),
-};
 static const struct gw_schema_member hmp_members[] = {
     GW_SCHEMA_REQUIRED("command-line", GW_SCHEMA_STRING),
     GW_SCHEMA_OPTIONAL("cpu-index", GW_SCHEMA_INT),
@@ -129,9 +111,7 @@ static json_t *query_commands(struct gw_qmp_call *call, json_t *arguments,
                               struct gw_error **errp);
 
 static const struct gw_qmp_command commands[] = {
-    {"closefd", closefd, GW_SCHEMA_OF(fdname_members), NULL},
     {"cont", cont, {0}, NULL},
-    {"getfd", getfd, GW_SCHEMA_OF(fdname_members), NULL},
     {"human-monitor-command", human_monitor_command, GW_SCHEMA_OF(hmp_members),
      NULL},
     {"query-commands", query_commands, {0}, NULL},
@@ -143,7 +123,7 @@ static const struct gw_qmp_command commands[] = {
 };
 
 static const struct gw_qmp_command *const tables[] = {
-    commands, gw_qmp_migration_commands};
+    commands, gw_qmp_fd_commands, gw_qmp_migration_commands};
 
 static void add_name(json_t *list, const char *name)
 {

@@ -28,6 +28,9 @@ struct gw_qmp_command {
     int (*check)(json_t *arguments, struct gw_error **errp);
 };
 
+/* The commands about descriptors; a NULL name ends them. */
+extern const struct gw_qmp_command gw_qmp_fd_commands[];
+
 /* The commands about migrations; a NULL name ends them. */
 extern const struct gw_qmp_command gw_qmp_migration_commands[];
 

@@ -199,8 +199,8 @@ void kit_layout_init(struct kit_layout *layout, const char *path)
 
     memset(layout, 0, sizeof(*layout));
     read_all(layout, path);
-    KIT_CHECK(gw_file_open_incoming(path, 0, &channel, &error) == 0, "%s",
-              gw_error_text(error));
+    KIT_CHECK(gw_file_open_incoming(path, 0, false, &channel, &error) == 0,
+              "%s", gw_error_text(error));
     input = gw_input_new(channel, &error);
     KIT_CHECK(input, "%s", gw_error_text(error));
     KIT_CHECK(gw_stream_read(&reader, input, &trailing, &error) == 0, "%s",

@@ -87,7 +87,8 @@ static struct gw_channel *open_out(const char *path, uint64_t offset)
 {
     struct gw_channel *channel = NULL;
 
-    assert_int_equal(gw_file_open_outgoing(path, offset, &channel, NULL), 0);
+    assert_int_equal(gw_file_open_outgoing(path, offset, false, &channel, NULL),
+                     0);
     return channel;
 }
 
@@ -162,13 +163,14 @@ static void test_file__errors_name_the_path(void **state)
     struct gw_error *error = NULL;
 
     (void)state;
-    assert_int_equal(gw_file_open_outgoing("/nosuch/y", 0, &channel, &error),
-                     -ENOENT);
+    assert_int_equal(
+        gw_file_open_outgoing("/nosuch/y", 0, false, &channel, &error),
+        -ENOENT);
     assert_string_equal(gw_error_text(error), "Could not create '/nosuch/y': "
                                               "No such file or directory");
     error = gw_error_free(error);
-    assert_int_equal(gw_file_open_incoming("/nosuch", 0, &channel, &error),
-                     -ENOENT);
+    assert_int_equal(
+        gw_file_open_incoming("/nosuch", 0, false, &channel, &error), -ENOENT);
     assert_string_equal(gw_error_text(error), "Could not open '/nosuch': "
                                               "No such file or directory");
     gw_error_free(error);
@@ -183,12 +185,13 @@ static void test_file__full_device_is_an_error(void **state)
 
     (void)f;
     /* A character device cannot hold a stream at offsets. */
-    assert_int_equal(gw_file_open_outgoing("/dev/full", 0, &channel, &error),
-                     -EINVAL);
-    error = gw_error_free(error);
     assert_int_equal(
-        gw_fd_channel_open(open("/dev/full", O_WRONLY), true, &channel, &error),
-        0);
+        gw_file_open_outgoing("/dev/full", 0, false, &channel, &error),
+        -EINVAL);
+    error = gw_error_free(error);
+    assert_int_equal(gw_fd_channel_open(open("/dev/full", O_WRONLY), true,
+                                        false, &channel, &error),
+                     0);
     assert_int_equal(gw_channel_write(channel, &byte, 1, &error), -ENOSPC);
     assert_non_null(strstr(gw_error_text(error), "No space left on device"));
     gw_error_free(error);
@@ -215,7 +218,8 @@ static void test_input__reads_across_the_buffer(void **state)
     assert_int_equal(gw_channel_finish(channel, NULL), 0);
     gw_channel_free(channel);
 
-    assert_int_equal(gw_file_open_incoming(f->path, 0, &channel, NULL), 0);
+    assert_int_equal(gw_file_open_incoming(f->path, 0, false, &channel, NULL),
+                     0);
     input = gw_input_new(channel, NULL);
     assert_int_equal(gw_input_get_be32(input, &word, NULL), 0);
     assert_int_equal(word, (uint32_t)data[0] << 24 | data[1] << 16 |
@@ -247,7 +251,8 @@ static void test_input__cancel_ends_a_wait(void **state)
 
     (void)state;
     assert_int_equal(pipe(fds), 0);
-    assert_int_equal(gw_fd_channel_open(fds[0], false, &channel, NULL), 0);
+    assert_int_equal(gw_fd_channel_open(fds[0], false, false, &channel, NULL),
+                     0);
     input = gw_input_new(channel, NULL);
     gw_input_cancel(input);
     assert_int_equal(gw_input_get_u8(input, &byte, &error), -ECANCELED);
@@ -264,7 +269,8 @@ static void test_fd__wrong_mode_is_refused(void **state)
     int fd = open("/dev/null", O_RDONLY);
 
     (void)state;
-    assert_int_equal(gw_fd_channel_open(fd, true, &channel, &error), -EBADF);
+    assert_int_equal(gw_fd_channel_open(fd, true, false, &channel, &error),
+                     -EBADF);
     assert_non_null(strstr(gw_error_text(error), "not open for writing"));
     gw_error_free(error);
     close(fd);

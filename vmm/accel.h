@@ -32,6 +32,11 @@ struct vmm_accel_ops {
     /* Adds the sections of the vCPUs; those that follow the I/O APIC's. */
     int (*add_cpus)(struct vmm_accel *accel, struct gw_error **errp);
     int (*add_clock)(struct vmm_accel *accel, struct gw_error **errp);
+    /*
+     * Gives the machine, whose blocks are there, a dirty tracker. A failure
+     * is no reason not to run: the guest is stopped while it is saved.
+     */
+    int (*add_tracker)(struct vmm_accel *accel, struct gw_error **errp);
     /* Prepares a cold start with an image and a command line. */
     int (*boot)(struct vmm_accel *accel, const struct vmm_options *options,
                 struct gw_error **errp);

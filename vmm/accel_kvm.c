@@ -95,31 +95,9 @@ static int create_vm(struct vmm_kvm *kvm, struct gw_error **errp)
     if (ioctl(kvm->vm_fd, KVM_ENABLE_CAP, &split) < 0) {
         return gw_error_set_errno(errp, -errno, "KVM's split irqchip");
     }
+    vmm_kvm_init_dirty(kvm);
     kvm->has_triple_fault = has_cap(kvm, KVM_CAP_X86_TRIPLE_FAULT_EVENT) &&
                             ioctl(kvm->vm_fd, KVM_ENABLE_CAP, &triple) == 0;
-    return 0;
-}
-
-static int map_memory(struct vmm_kvm *kvm, struct gw_error **errp)
-{
-    struct vmm_memory_range ranges[VMM_FIRMWARE_RANGES];
-    unsigned int n = vmm_firmware_ranges(&kvm->machine->firmware,
-                                         &kvm->machine->memory, ranges);
-
-    for (unsigned int i = 0; i < n; i++) {
-        struct kvm_userspace_memory_region region = {
-            .slot = i,
-            .guest_phys_addr = ranges[i].gpa,
-            .memory_size = ranges[i].bytes,
-            .userspace_addr = (uint64_t)(uintptr_t)ranges[i].host,
-        };
-
-        if (ioctl(kvm->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0) {
-            return gw_error_set_errno(errp, -errno,
-                                      "KVM_SET_USER_MEMORY_REGION at 0x%llx",
-                                      (unsigned long long)ranges[i].gpa);
-        }
-    }
     return 0;
 }
 
@@ -142,7 +120,7 @@ static int create_steps(struct vmm_kvm *kvm, struct gw_error **errp)
 {
     static const create_fn steps[] = {
         open_kvm,  vmm_kvm_init_cpuid, vmm_kvm_init_msrs,
-        create_vm, map_memory,         create_vcpus,
+        create_vm, vmm_kvm_map_memory, create_vcpus,
     };
 
     for (size_t i = 0; i < VMM_ARRAY_SIZE(steps); i++) {
@@ -293,6 +271,7 @@ const struct vmm_accel_ops vmm_accel_kvm = {
     .destroy = destroy,
     .add_cpus = add_cpus,
     .add_clock = add_clock,
+    .add_tracker = vmm_kvm_add_tracker,
     .boot = vmm_kvm_boot,
     .start = start,
     .stop = stop,

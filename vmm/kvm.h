@@ -14,7 +14,9 @@
 
 #include "accel.h"
 #include "cpu_state.h"
+#include "firmware.h"
 
+struct gw_ram_block;
 struct gw_vmstate;
 struct vmm_kvm;
 
@@ -58,6 +60,17 @@ struct vmm_kvm_vcpu {
     struct vmm_cpu cpu;
 };
 
+/* A range of guest RAM that KVM maps. */
+struct vmm_kvm_slot {
+    struct vmm_memory_range range;
+    /*
+     * While writes are logged: a bit for each page, padded to whole words;
+     * what the last sync reported and was not armed since. Threads that arm
+     * have words of their own.
+     */
+    unsigned long *reported;
+};
+
 struct vmm_kvm {
     struct vmm_accel base;
     struct vmm_machine *machine;
@@ -74,6 +87,10 @@ struct vmm_kvm {
     bool has_triple_fault;
     bool has_mce;
     bool has_avx;
+    /* The dirty log is cleared by hand. */
+    bool manual_protect;
+    unsigned int n_slots;
+    struct vmm_kvm_slot slots[VMM_FIRMWARE_RANGES];
     unsigned int n_vcpus;
     struct vmm_kvm_vcpu vcpus[VMM_MAX_CPUS];
     struct vmm_kvmclock clock;
@@ -174,6 +191,31 @@ int vmm_kvm_put_clock(struct vmm_kvm *kvm, struct gw_error **errp);
 int vmm_kvm_read_state(struct vmm_kvm *kvm, struct gw_error **errp);
 /* Writes everything into parked vCPUs. */
 int vmm_kvm_write_state(struct vmm_kvm *kvm, struct gw_error **errp);
+
+/* ---- kvm_memory.c: slots ---- */
+
+/* Maps guest RAM and fills in kvm->slots. */
+int vmm_kvm_map_memory(struct vmm_kvm *kvm, struct gw_error **errp)
+    GW_MUST_CHECK;
+
+/* Writes to all slots are logged, or no longer. The guest may run. */
+int vmm_kvm_start_logging(struct vmm_kvm *kvm, struct gw_error **errp)
+    GW_MUST_CHECK;
+void vmm_kvm_stop_logging(struct vmm_kvm *kvm);
+
+/* Whether the slot is memory of the block, and its first page there. */
+bool vmm_kvm_slot_in_block(const struct vmm_kvm_slot *slot,
+                           const struct gw_ram_block *block,
+                           uint64_t *ret_first);
+
+/* ---- kvm_dirty.c: the dirty log ---- */
+
+/* Finds out how the log can be used; the VM is there, its memory not yet. */
+void vmm_kvm_init_dirty(struct vmm_kvm *kvm);
+
+/* A function of the accelerator's table. */
+int vmm_kvm_add_tracker(struct vmm_accel *accel, struct gw_error **errp)
+    GW_MUST_CHECK;
 
 /* ---- kvm_boot.c ---- */
 

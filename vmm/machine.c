@@ -4,6 +4,7 @@
 #include "machine.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -242,6 +243,17 @@ static int init_hardware(struct vmm_machine *machine,
                             machine, errp);
 }
 
+static void add_tracker(struct vmm_machine *machine)
+{
+    VMM_AUTO_ERROR struct gw_error *error = NULL;
+
+    if (machine->accel->ops->add_tracker(machine->accel, &error) < 0) {
+        fprintf(stderr,
+                "godwit run: the guest is stopped while it is saved: %s\n",
+                gw_error_text(error));
+    }
+}
+
 static int cold_start(struct vmm_machine *machine,
                       const struct vmm_options *options, struct gw_error **errp)
 {
@@ -286,6 +298,7 @@ static int build(struct vmm_machine *machine, const struct vmm_options *options,
     if (r < 0) {
         return r;
     }
+    add_tracker(machine);
     return vmm_vcpus_init(&machine->vcpus, machine->n_cpus,
                           &machine->accel->ops->vcpu, machine->accel, errp);
 }

@@ -540,6 +540,7 @@ static struct outcome migrate(struct gw_machine *machine, bool outgoing,
     assert_int_equal(gw_address_parse("file:/dev/fdset/9", &address, NULL), 0);
     assert_int_equal(gw_settings_init(&settings), 0);
     settings.direct_io = direct;
+    settings.capabilities[GW_CAP_MAPPED_RAM] = direct;
     r = outgoing ? gw_migration_start(machine, address, &settings, &options,
                                       &migration, NULL)
                  : gw_incoming_start(machine, address, &settings, &options,

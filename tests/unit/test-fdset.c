@@ -107,7 +107,7 @@ static int open_file(const char *path, int flags)
     int fd = open(path, flags | O_CLOEXEC);
 
     if (fd < 0 && errno == EINVAL && (flags & O_DIRECT)) {
-        print_message("no O_DIRECT on this file system\n");
+        print_message("# no O_DIRECT on this file system\n");
         skip();
     }
     assert_true(fd >= 0);
@@ -438,7 +438,7 @@ static void test_choice__by_access_and_direct(void **state)
     size_t i;
 
     for (i = 0; i < GW_ARRAY_SIZE(choices); i++) {
-        print_message("choice %zu\n", i);
+        print_message("# choice %zu\n", i);
         check_choice(*state, &choices[i]);
     }
 }
@@ -595,7 +595,7 @@ static void test_file__block_device_serves(void **state)
         }
     }
     if (b < 0) {
-        print_message("no block device can be opened\n");
+        print_message("# no block device can be opened\n");
         skip();
     }
     add_at(f, 0, a);

@@ -295,6 +295,12 @@ static int apply_incoming(struct vmm_options *options, const char *value,
     return 0;
 }
 
+static int apply_add_fd(struct vmm_options *options, const char *value,
+                        struct gw_error **errp)
+{
+    return vmm_fdset_options_add(&options->fdsets, value, errp);
+}
+
 static int apply_paused(struct vmm_options *options, const char *value,
                         struct gw_error **errp)
 {
@@ -370,6 +376,8 @@ static const struct rule rules[] = {
      apply_monitor},
     {"incoming", NULL, "URI", "restore from URI, or defer to the monitor",
      apply_incoming},
+    {"add-fd", NULL, "fd=N,set=M",
+     "inherited descriptor for /dev/fdset/M; ,opaque=TEXT", apply_add_fd},
     {"S", "paused", NULL, "do not start the guest", apply_paused},
     {"mem-path", NULL, "PATH", "file that backs guest RAM", apply_mem_path},
     {"share", NULL, NULL, "map guest RAM shared", apply_share},
@@ -395,6 +403,7 @@ void vmm_options_deinit(struct vmm_options *options)
         free(options->monitors[i].chardev.path);
     }
     options->n_monitors = 0;
+    vmm_fdset_options_deinit(&options->fdsets);
 }
 
 static bool name_matches(const char *name, const char *text, size_t len)
@@ -471,6 +480,7 @@ int vmm_options_parse(struct vmm_options *options, int argc, char **argv,
             return gw_error_prefix(errp, r, "option '%s'", word);
         }
     }
+    vmm_fdset_options_close_given(&options->fdsets);
     return check_stdio(options, errp);
 }
 

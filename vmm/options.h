@@ -11,6 +11,8 @@
 
 #include <godwit/error.h>
 
+#include "fdset_option.h"
+
 /* The most monitors (QMP and HMP together) one command line may have. */
 #define VMM_MAX_MONITORS 8
 /* The most vCPUs: LAPIC ids have 8 bits, 255 is the broadcast. */
@@ -67,6 +69,8 @@ struct vmm_options {
     unsigned int n_monitors;
     /* URI of an incoming migration, "defer", or NULL. */
     const char *incoming;
+    /* Descriptors for /dev/fdset/N. */
+    struct vmm_fdset_options fdsets;
     /* Do not start the guest. */
     bool paused;
     /* File that backs the guest's RAM, or NULL. */
@@ -86,7 +90,8 @@ void vmm_options_deinit(struct vmm_options *options);
 
 /*
  * Parses argv[1..argc). -EINVAL with a text that names the option. argv must
- * outlive the options.
+ * outlive the options. Call it before anything is opened: the descriptors of
+ * --add-fd are taken over and closed where they were.
  */
 int vmm_options_parse(struct vmm_options *options, int argc, char **argv,
                       struct gw_error **errp) GW_MUST_CHECK;

@@ -107,7 +107,7 @@ static int open_file(const char *path, int flags)
     int fd = open(path, flags | O_CLOEXEC);
 
     if (fd < 0 && errno == EINVAL && (flags & O_DIRECT)) {
-        print_message("no O_DIRECT on this file system\n");
+        print_message("# no O_DIRECT on this file system\n");
         skip();
     }
     assert_true(fd >= 0);
@@ -300,6 +300,7 @@ static void test_path__is_read_as_qemu_reads_it(void **state)
         {"18446744073709551617", -EINVAL},
         {"2147483647", -ENOENT},
         {"7", -ENOENT},
+        {" +07", -ENOENT},
     };
     struct fixture *f = *state;
     size_t i;
@@ -312,10 +313,15 @@ static void test_path__is_read_as_qemu_reads_it(void **state)
         int r;
 
         snprintf(path, sizeof(path), "/dev/fdset/%s", cases[i].rest);
-        snprintf(expected, sizeof(expected), "%s fdset %s",
-                 cases[i].code == -EINVAL ? "Could not parse"
-                                          : "Failed to find",
-                 path);
+        /* What was read is shown as it was understood. */
+        if (cases[i].code == -EINVAL) {
+            snprintf(expected, sizeof(expected), "Could not parse fdset %s",
+                     path);
+        } else {
+            snprintf(expected, sizeof(expected),
+                     "Failed to find fdset /dev/fdset/%ld",
+                     strtol(cases[i].rest, NULL, 10));
+        }
         assert_true(gw_fdset_is_path(path));
         r = gw_fdset_use_begin(f->fdsets, path, 0, false, false, &use, &error);
         if (r != cases[i].code) {
@@ -438,7 +444,7 @@ static void test_choice__by_access_and_direct(void **state)
     size_t i;
 
     for (i = 0; i < GW_ARRAY_SIZE(choices); i++) {
-        print_message("choice %zu\n", i);
+        print_message("# choice %zu\n", i);
         check_choice(*state, &choices[i]);
     }
 }
@@ -595,7 +601,7 @@ static void test_file__block_device_serves(void **state)
         }
     }
     if (b < 0) {
-        print_message("no block device can be opened\n");
+        print_message("# no block device can be opened\n");
         skip();
     }
     add_at(f, 0, a);

@@ -30,6 +30,7 @@ struct gw_pipeline {
     const struct gw_page_sink *sink;
     void *opaque;
     const struct gw_page_set *sets; /* of the round */
+    bool guest_runs;                /* during the round */
     struct worker workers[];
 };
 
@@ -126,6 +127,9 @@ static int do_chunk(void *opaque, unsigned int worker,
     int r = pipeline->sink->begin(pipeline->opaque, worker, chunk, errp);
 
     look_at_block(&pipeline->workers[worker], set->block);
+    if (pipeline->guest_runs) {
+        gw_populated_forget_holes(&pipeline->workers[worker].populated);
+    }
     while (r == 0 && gw_bitmap_next_run_in(set->pages, run.end, chunk->end,
                                            &run.first, &run.end)) {
         r = put_run(pipeline, worker, &run, errp);
@@ -185,10 +189,11 @@ unsigned int gw_pipeline_n_workers(const struct gw_pipeline *pipeline)
 
 int gw_pipeline_run(struct gw_pipeline *pipeline,
                     const struct gw_page_set *sets, size_t n_sets,
-                    struct gw_error **errp)
+                    bool guest_runs, struct gw_error **errp)
 {
     static const struct gw_chunk_ops ops = {.chunk = do_chunk, .flush = flush};
 
     pipeline->sets = sets;
+    pipeline->guest_runs = guest_runs;
     return gw_chunks_run(pipeline->pool, sets, n_sets, &ops, pipeline, errp);
 }

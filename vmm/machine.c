@@ -198,6 +198,7 @@ static int init_basics(struct vmm_machine *machine,
     memset(machine, 0, sizeof(*machine));
     machine->memory.fd = -1;
     machine->n_cpus = options->smp;
+    machine->dirty_ring_size = options->dirty_ring_size;
     pthread_mutex_init(&machine->lock, NULL);
     pthread_mutex_init(&machine->switch_lock, NULL);
     machine->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

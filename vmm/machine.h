@@ -46,6 +46,8 @@ struct vmm_machine {
     struct vmm_accel *accel;
     struct vmm_vcpus vcpus;
     unsigned int n_cpus;
+    /* Entries of KVM's dirty rings; 0: none. */
+    uint32_t dirty_ring_size;
     /* Readable when `end` was set. */
     int end_fd;
     /* Held while the machine is stopped or started: one at a time. */

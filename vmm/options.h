@@ -78,6 +78,8 @@ struct vmm_options {
     /* Map guest RAM shared (a memfd without mem_path). */
     bool share;
     enum vmm_accel_kind accel;
+    /* Entries of KVM's dirty rings, a power of two; 0: the log is used. */
+    uint32_t dirty_ring_size;
     /* Drop privileges and system calls before the guest runs. */
     bool sandbox;
     /* --help was given. */

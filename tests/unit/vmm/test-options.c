@@ -111,6 +111,40 @@ static void test_options__both_dashes_and_both_value_forms(void **state)
     vmm_options_deinit(&options);
 }
 
+static void test_options__dirty_ring(void **state)
+{
+    struct vmm_options options;
+
+    parse(&options, NULL, "--accel", "kvm", NULL);
+    assert_int_equal(options.accel, VMM_ACCEL_KVM);
+    assert_int_equal(options.dirty_ring_size, 0);
+    vmm_options_deinit(&options);
+    parse(&options, NULL, "-accel", "kvm,dirty-ring-size=4096", NULL);
+    assert_int_equal(options.accel, VMM_ACCEL_KVM);
+    assert_int_equal(options.dirty_ring_size, 4096);
+    vmm_options_deinit(&options);
+    parse(&options, NULL, "-accel", "kvm,dirty-ring-size=4096", "-accel", "kvm",
+          NULL);
+    assert_int_equal(options.dirty_ring_size, 0);
+    vmm_options_deinit(&options);
+    parse(&options, "must be a power of two", "-accel",
+          "kvm,dirty-ring-size=4095", NULL);
+    parse(&options, "'4K' is not a number", "-accel", "kvm,dirty-ring-size=4K",
+          NULL);
+    parse(&options, "'-1' is not a number", "-accel", "kvm,dirty-ring-size=-1",
+          NULL);
+    parse(&options, "'' is not a number", "-accel",
+          "kvm,dirty-ring-size=", NULL);
+    parse(&options, "is not a number", "-accel",
+          "kvm,dirty-ring-size=4294967296", NULL);
+    parse(&options, "property 'frob=1' is not known", "-accel", "kvm,frob=1",
+          NULL);
+    parse(&options, "property 'dirty-ring-size=1024' is not known", "-accel",
+          "thread,dirty-ring-size=1024", NULL);
+    parse(&options, "auto, kvm, thread", "-accel", "kv,dirty-ring-size=1024",
+          NULL);
+}
+
 static void test_options__character_devices(void **state)
 {
     struct vmm_options options;
@@ -264,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_options__defaults),
         cmocka_unit_test(test_options__memory_sizes),
         cmocka_unit_test(test_options__both_dashes_and_both_value_forms),
+        cmocka_unit_test(test_options__dirty_ring),
         cmocka_unit_test(test_options__character_devices),
         cmocka_unit_test(test_options__stdio_has_one_user),
         cmocka_unit_test(test_options__uuid),

@@ -95,7 +95,6 @@ static int create_vm(struct vmm_kvm *kvm, struct gw_error **errp)
     if (ioctl(kvm->vm_fd, KVM_ENABLE_CAP, &split) < 0) {
         return gw_error_set_errno(errp, -errno, "KVM's split irqchip");
     }
-    vmm_kvm_init_dirty(kvm);
     kvm->has_triple_fault = has_cap(kvm, KVM_CAP_X86_TRIPLE_FAULT_EVENT) &&
                             ioctl(kvm->vm_fd, KVM_ENABLE_CAP, &triple) == 0;
     return 0;
@@ -120,7 +119,7 @@ static int create_steps(struct vmm_kvm *kvm, struct gw_error **errp)
 {
     static const create_fn steps[] = {
         open_kvm,  vmm_kvm_init_cpuid, vmm_kvm_init_msrs,
-        create_vm, vmm_kvm_map_memory, create_vcpus,
+        create_vm, vmm_kvm_init_dirty,
     };
 
     for (size_t i = 0; i < VMM_ARRAY_SIZE(steps); i++) {
@@ -140,6 +139,7 @@ static void destroy(struct vmm_accel *accel)
     for (unsigned int i = 0; i < kvm->n_vcpus; i++) {
         vmm_kvm_vcpu_deinit(&kvm->vcpus[i]);
     }
+    vmm_kvm_deinit_ring(kvm);
     if (kvm->vm_fd >= 0) {
         close(kvm->vm_fd);
     }
@@ -172,6 +172,14 @@ static int create(struct vmm_machine *machine, struct vmm_accel **ret_accel,
     }
     *ret_accel = &kvm->base;
     return 0;
+}
+
+static int attach(struct vmm_accel *accel, struct gw_error **errp)
+{
+    struct vmm_kvm *kvm = kvm_of(accel);
+    int r = vmm_kvm_map_memory(kvm, errp);
+
+    return r < 0 ? r : create_vcpus(kvm, errp);
 }
 
 static int add_cpus(struct vmm_accel *accel, struct gw_error **errp)
@@ -267,7 +275,9 @@ static void send_message(void *opaque, const struct vmm_msi *message)
 
 const struct vmm_accel_ops vmm_accel_kvm = {
     .name = "kvm",
+    .is_pc = true,
     .create = create,
+    .attach = attach,
     .destroy = destroy,
     .add_cpus = add_cpus,
     .add_clock = add_clock,

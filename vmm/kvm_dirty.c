@@ -19,7 +19,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -37,47 +36,18 @@ static uint64_t n_pages_of(const struct vmm_kvm_slot *slot)
     return slot->range.bytes / GW_TARGET_PAGE_SIZE;
 }
 
-static uint64_t n_words_of(const struct vmm_kvm_slot *slot)
-{
-    return (n_pages_of(slot) + WORD_PAGES - 1) / WORD_PAGES;
-}
-
-static void free_reported(struct vmm_kvm *kvm)
-{
-    for (unsigned int i = 0; i < kvm->n_slots; i++) {
-        free(kvm->slots[i].reported);
-        kvm->slots[i].reported = NULL;
-    }
-}
-
-/* All bits set: the first round reads every page. */
-static int alloc_reported(struct vmm_kvm *kvm, struct gw_error **errp)
-{
-    for (unsigned int i = 0; i < kvm->n_slots; i++) {
-        struct vmm_kvm_slot *slot = &kvm->slots[i];
-        size_t size = n_words_of(slot) * sizeof(*slot->reported);
-
-        slot->reported = malloc(size);
-        if (!slot->reported) {
-            free_reported(kvm);
-            return gw_error_set_errno(errp, -ENOMEM, "dirty log");
-        }
-        memset(slot->reported, 0xff, size);
-    }
-    return 0;
-}
-
 static int start(void *opaque, struct gw_error **errp)
 {
     struct vmm_kvm *kvm = opaque;
-    int r = alloc_reported(kvm, errp);
+    /* All bits set: the first round reads every page. */
+    int r = vmm_kvm_alloc_reported(kvm, true);
 
     if (r < 0) {
-        return r;
+        return gw_error_set_errno(errp, r, "dirty log");
     }
     r = vmm_kvm_start_logging(kvm, errp);
     if (r < 0) {
-        free_reported(kvm);
+        vmm_kvm_free_reported(kvm);
     }
     return r;
 }
@@ -87,7 +57,7 @@ static void stop(void *opaque)
     struct vmm_kvm *kvm = opaque;
 
     vmm_kvm_stop_logging(kvm);
-    free_reported(kvm);
+    vmm_kvm_free_reported(kvm);
 }
 
 /* Replaces what was reported by what the log says now. */
@@ -124,7 +94,7 @@ static int sync_block(void *opaque, struct gw_ram_block *block,
             return r;
         }
         /* Slots start at whole words of their block: see add_tracker. */
-        for (uint64_t word = 0; word < n_words_of(slot); word++) {
+        for (uint64_t word = 0; word < vmm_kvm_slot_words(slot); word++) {
             if (first / WORD_PAGES + word < n_words) {
                 dirty[first / WORD_PAGES + word] |= slot->reported[word];
             }
@@ -199,7 +169,7 @@ static const struct gw_tracker_ops log_ops = {
 };
 
 /* Only what KVM offers; all of it is optional. */
-void vmm_kvm_init_dirty(struct vmm_kvm *kvm)
+static void init_log(struct vmm_kvm *kvm)
 {
     int offered = ioctl(kvm->kvm_fd, KVM_CHECK_EXTENSION,
                         KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2);
@@ -211,6 +181,15 @@ void vmm_kvm_init_dirty(struct vmm_kvm *kvm)
     cap.args[0] = (uint64_t)offered & (KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE |
                                        KVM_DIRTY_LOG_INITIALLY_SET);
     kvm->manual_protect = ioctl(kvm->vm_fd, KVM_ENABLE_CAP, &cap) == 0;
+}
+
+int vmm_kvm_init_dirty(struct vmm_kvm *kvm, struct gw_error **errp)
+{
+    if (kvm->machine->dirty_ring_size > 0) {
+        return vmm_kvm_init_ring(kvm, kvm->machine->dirty_ring_size, errp);
+    }
+    init_log(kvm);
+    return 0;
 }
 
 int vmm_kvm_add_tracker(struct vmm_accel *accel, struct gw_error **errp)
@@ -227,6 +206,7 @@ int vmm_kvm_add_tracker(struct vmm_accel *accel, struct gw_error **errp)
             }
         }
     }
-    gw_machine_set_tracker(machine, &log_ops, kvm);
+    gw_machine_set_tracker(
+        machine, kvm->ring_size > 0 ? &vmm_kvm_ring_ops : &log_ops, kvm);
     return 0;
 }

@@ -5,6 +5,8 @@
 #include "kvm.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 
 #include <godwit/ram.h>
@@ -87,4 +89,35 @@ bool vmm_kvm_slot_in_block(const struct vmm_kvm_slot *slot,
     }
     *ret_first = (host - start) / GW_TARGET_PAGE_SIZE;
     return true;
+}
+
+uint64_t vmm_kvm_slot_words(const struct vmm_kvm_slot *slot)
+{
+    uint64_t n_pages = slot->range.bytes / GW_TARGET_PAGE_SIZE;
+
+    return (n_pages + 63) / 64;
+}
+
+void vmm_kvm_free_reported(struct vmm_kvm *kvm)
+{
+    for (unsigned int i = 0; i < kvm->n_slots; i++) {
+        free(kvm->slots[i].reported);
+        kvm->slots[i].reported = NULL;
+    }
+}
+
+int vmm_kvm_alloc_reported(struct vmm_kvm *kvm, bool set)
+{
+    for (unsigned int i = 0; i < kvm->n_slots; i++) {
+        struct vmm_kvm_slot *slot = &kvm->slots[i];
+        size_t size = vmm_kvm_slot_words(slot) * sizeof(*slot->reported);
+
+        slot->reported = malloc(size);
+        if (!slot->reported) {
+            vmm_kvm_free_reported(kvm);
+            return -ENOMEM;
+        }
+        memset(slot->reported, set ? 0xff : 0, size);
+    }
+    return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/pool.h"
+#include "base/racy.h"
 #include "base/util.h"
 #include "ram/block.h"
 #include "ram/populated.h"
@@ -118,21 +119,36 @@ static void look_at_block(struct worker *worker,
     }
 }
 
+/* The runs of the chunk that are to be sent. */
+static int put_chunk(struct gw_pipeline *pipeline, unsigned int worker,
+                     const struct gw_chunk *chunk, struct gw_error **errp)
+{
+    const struct gw_bitmap *pages = pipeline->sets[chunk->set].pages;
+    struct gw_chunk run = {.set = chunk->set, .end = chunk->first};
+    int r = 0;
+
+    while (r == 0 && gw_bitmap_next_run_in(pages, run.end, chunk->end,
+                                           &run.first, &run.end)) {
+        r = put_run(pipeline, worker, &run, errp);
+    }
+    return r;
+}
+
 static int do_chunk(void *opaque, unsigned int worker,
                     const struct gw_chunk *chunk, struct gw_error **errp)
 {
     struct gw_pipeline *pipeline = opaque;
     const struct gw_page_set *set = &pipeline->sets[chunk->set];
-    struct gw_chunk run = {.set = chunk->set, .end = chunk->first};
     int r = pipeline->sink->begin(pipeline->opaque, worker, chunk, errp);
 
     look_at_block(&pipeline->workers[worker], set->block);
     if (pipeline->guest_runs) {
         gw_populated_forget_holes(&pipeline->workers[worker].populated);
     }
-    while (r == 0 && gw_bitmap_next_run_in(set->pages, run.end, chunk->end,
-                                           &run.first, &run.end)) {
-        r = put_run(pipeline, worker, &run, errp);
+    if (r == 0) {
+        gw_racy_reads_begin();
+        r = put_chunk(pipeline, worker, chunk, errp);
+        gw_racy_reads_end();
     }
     if (r < 0) {
         return gw_error_prefix(errp, r, "RAM block '%s'", set->block->idstr);
@@ -145,9 +161,13 @@ static int do_chunk(void *opaque, unsigned int worker,
 static int flush(void *opaque, unsigned int worker, struct gw_error **errp)
 {
     struct gw_pipeline *pipeline = opaque;
+    int r;
 
     look_at_block(&pipeline->workers[worker], NULL);
-    return pipeline->sink->flush(pipeline->opaque, worker, errp);
+    gw_racy_reads_begin();
+    r = pipeline->sink->flush(pipeline->opaque, worker, errp);
+    gw_racy_reads_end();
+    return r;
 }
 
 int gw_pipeline_new(unsigned int n_threads, bool finds_zero,

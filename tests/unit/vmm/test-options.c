@@ -111,6 +111,40 @@ static void test_options__both_dashes_and_both_value_forms(void **state)
     vmm_options_deinit(&options);
 }
 
+static void test_options__dirty_ring(void **state)
+{
+    struct vmm_options options;
+
+    parse(&options, NULL, "--accel", "kvm", NULL);
+    assert_int_equal(options.accel, VMM_ACCEL_KVM);
+    assert_int_equal(options.dirty_ring_size, 0);
+    vmm_options_deinit(&options);
+    parse(&options, NULL, "-accel", "kvm,dirty-ring-size=4096", NULL);
+    assert_int_equal(options.accel, VMM_ACCEL_KVM);
+    assert_int_equal(options.dirty_ring_size, 4096);
+    vmm_options_deinit(&options);
+    parse(&options, NULL, "-accel", "kvm,dirty-ring-size=4096", "-accel", "kvm",
+          NULL);
+    assert_int_equal(options.dirty_ring_size, 0);
+    vmm_options_deinit(&options);
+    parse(&options, "must be a power of two", "-accel",
+          "kvm,dirty-ring-size=4095", NULL);
+    parse(&options, "'4K' is not a number", "-accel", "kvm,dirty-ring-size=4K",
+          NULL);
+    parse(&options, "'-1' is not a number", "-accel", "kvm,dirty-ring-size=-1",
+          NULL);
+    parse(&options, "'' is not a number", "-accel",
+          "kvm,dirty-ring-size=", NULL);
+    parse(&options, "is not a number", "-accel",
+          "kvm,dirty-ring-size=4294967296", NULL);
+    parse(&options, "property 'frob=1' is not known", "-accel", "kvm,frob=1",
+          NULL);
+    parse(&options, "property 'dirty-ring-size=1024' is not known", "-accel",
+          "thread,dirty-ring-size=1024", NULL);
+    parse(&options, "auto, kvm, thread", "-accel", "kv,dirty-ring-size=1024",
+          NULL);
+}
+
 static void test_options__character_devices(void **state)
 {
     struct vmm_options options;
@@ -258,15 +292,40 @@ static void test_options__add_fd_wrong_use(void **state)
     close(fd);
 }
 
+static void test_options__machine(void **state)
+{
+    struct vmm_options options;
+
+    parse(&options, NULL, NULL);
+    assert_true(options.machine.acpi);
+    vmm_options_deinit(&options);
+    parse(&options, NULL, "-M", "microvm,acpi=off,pic=off,pit=off", NULL);
+    assert_false(options.machine.acpi);
+    vmm_options_deinit(&options);
+    parse(&options, NULL, "--machine=type=microvm,acpi=auto", NULL);
+    assert_true(options.machine.acpi);
+    vmm_options_deinit(&options);
+    parse(&options, "'q35' is not microvm", "-M", "q35", NULL);
+    parse(&options, "'microvm2' is not", "-M", "microvm2", NULL);
+    parse(&options, "acpi=maybe", "-M", "microvm,acpi=maybe", NULL);
+    parse(&options, "pit=on is not supported, only pit=off", "-M",
+          "microvm,pit=on", NULL);
+    parse(&options, "property 'frob'", "-M", "microvm,frob=on", NULL);
+    parse(&options, "'' has no value", "-M", "microvm,", NULL);
+    parse(&options, "'acpi' has no value", "-M", "microvm,acpi", NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_options__defaults),
         cmocka_unit_test(test_options__memory_sizes),
         cmocka_unit_test(test_options__both_dashes_and_both_value_forms),
+        cmocka_unit_test(test_options__dirty_ring),
         cmocka_unit_test(test_options__character_devices),
         cmocka_unit_test(test_options__stdio_has_one_user),
         cmocka_unit_test(test_options__uuid),
+        cmocka_unit_test(test_options__machine),
         cmocka_unit_test(test_options__wrong_use_is_named),
         cmocka_unit_test(test_options__add_fd),
         cmocka_unit_test(test_options__add_fd_wrong_use),

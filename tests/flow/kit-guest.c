@@ -30,7 +30,7 @@ enum {
     STAMPS = 8,
     STAMP_STRIDE = 73,
     HOT_PAGES = 8,
-    N_PATTERNS = 5,
+    N_PATTERNS = 6,
 };
 
 struct vcpu {
@@ -234,7 +234,7 @@ static void act(struct vcpu *vcpu, unsigned int pattern)
         discard(guest, number);
     } else if (pattern == KIT_ZEROING) {
         put(guest, number, 0);
-    } else {
+    } else if (pattern != KIT_GROWING || guest->generations[number] == 0) {
         put(guest, number, guest->generations[number] + 1);
     }
 }

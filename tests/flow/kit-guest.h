@@ -24,8 +24,9 @@ enum kit_pattern {
     KIT_HOT = 1u << 2,        /* the same few pages again and again */
     KIT_ZEROING = 1u << 3,    /* pages become zero */
     KIT_DISCARDING = 1u << 4, /* the same, given back to the host */
+    KIT_GROWING = 1u << 5,    /* zero pages are written to, once */
     KIT_IDLE = 0,
-    KIT_ALL = (1u << 5) - 1,
+    KIT_ALL = (1u << 6) - 1,
 };
 
 /*

@@ -104,18 +104,18 @@ void kit_shape_large(struct kit_shape *shape)
 void kit_shape_live(struct kit_shape *shape)
 {
     static const struct kit_block_shape blocks[] = {
-        {.idstr = "pc.ram", .backing = KIT_ANONYMOUS, .used_pages = 1500},
+        {.idstr = "pc.ram", .backing = KIT_ANONYMOUS, .used_pages = 700},
         {.idstr = "memfd",
          .backing = KIT_MEMFD,
-         .used_pages = 700,
+         .used_pages = 300,
          .fd_offset = 3,
          .flags = GW_RAM_SHARED},
         {.idstr = "file",
          .backing = KIT_FILE,
-         .used_pages = 333,
+         .used_pages = 200,
          .fd_offset = 1,
          .flags = GW_RAM_SHARED | GW_RAM_NAMED_FILE},
-        {.idstr = "copy", .backing = KIT_MEMFD_COPY, .used_pages = 200},
+        {.idstr = "copy", .backing = KIT_MEMFD_COPY, .used_pages = 100},
         {.idstr = "own", .backing = KIT_OWN, .used_pages = 129},
         {.idstr = "/rom@etc/acpi/tables",
          .backing = KIT_ANONYMOUS,

@@ -100,7 +100,7 @@ struct kit_machine {
 void kit_shape_small(struct kit_shape *shape);
 void kit_shape_random(struct kit_shape *shape, struct kit_rng *rng);
 
-/* Blocks of every backing, 11 MiB, for a guest that writes; runs. */
+/* Blocks of every backing, 5.6 MiB, for a guest that writes; runs. */
 void kit_shape_live(struct kit_shape *shape);
 
 /* One block of 32 MiB, so that saving takes a moment; runs. */

@@ -5,7 +5,10 @@
  * with QEMU.
  *
  * Usage: mem-machine save|restore --memory FILE --uri URI [--mapped]
- *                    [--channels N] [--direct]
+ *                    [--channels N] [--direct] [--fdset FILE]
+ *
+ * With --fdset the file is opened by us and offered as the set 1, with a
+ * second descriptor for direct I/O if need be; the URI is then that of the set.
  *
  * Prints "ready" when it is set up, waits for a line, does the work, prints
  * "done", and waits for the end of its input, so that the caller can look at
@@ -24,6 +27,7 @@
 
 #include <godwit/address.h>
 #include <godwit/error.h>
+#include <godwit/fdset.h>
 #include <godwit/machine.h>
 #include <godwit/migration.h>
 #include <godwit/ram.h>
@@ -36,6 +40,7 @@ struct options {
     bool direct;
     const char *memory;
     const char *uri;
+    const char *fdset; /* NULL: none */
 };
 
 /* QEMU's clocks; it has them even without a guest. */
@@ -129,18 +134,47 @@ static int configure(struct gw_settings *settings,
     return r;
 }
 
+static int add_descriptor(struct gw_fdsets *fdsets,
+                          const struct options *options, int flags,
+                          struct gw_error **errp)
+{
+    int mode = options->incoming ? O_RDONLY : O_WRONLY | O_CREAT;
+    int fd = open(options->fdset, mode | flags | O_CLOEXEC, 0600);
+    int r;
+
+    if (fd < 0) {
+        return gw_error_set_errno(errp, -errno, "%s", options->fdset);
+    }
+    r = gw_fdsets_add(fdsets, 1, fd, NULL, NULL, NULL, errp);
+    if (r < 0) {
+        close(fd);
+    }
+    return r;
+}
+
+static int fill_fdsets(struct gw_fdsets *fdsets, const struct options *options,
+                       struct gw_error **errp)
+{
+    int r = options->fdset ? add_descriptor(fdsets, options, 0, errp) : 0;
+
+    return r == 0 && options->fdset && options->direct
+               ? add_descriptor(fdsets, options, O_DIRECT, errp)
+               : r;
+}
+
 static int migrate(struct gw_machine *machine, const struct gw_address *address,
                    const struct gw_settings *settings, bool incoming,
-                   struct gw_error **errp)
+                   struct gw_fdsets *fdsets, struct gw_error **errp)
 {
+    const struct gw_migration_options more = {.fdsets = fdsets};
     struct gw_migration *migration = NULL;
     int r;
 
     if (incoming) {
-        r = gw_incoming_start(machine, address, settings, NULL, &migration,
+        r = gw_incoming_start(machine, address, settings, &more, &migration,
                               errp);
     } else {
-        r = gw_migration_start(machine, address, settings, NULL, &migration,
+        r = gw_migration_start(machine, address, settings, &more, &migration,
                                errp);
     }
     if (r < 0) {
@@ -171,10 +205,12 @@ static int run(const struct options *options, struct gw_machine *machine,
                struct gw_settings *settings)
 {
     struct timer_state timer = {0};
+    struct gw_fdsets *fdsets = gw_fdsets_new();
     struct gw_address *address = NULL;
     struct gw_error *error = NULL;
 
-    if (add_memory(machine, options->memory, &error) < 0 ||
+    if (fill_fdsets(fdsets, options, &error) < 0 ||
+        add_memory(machine, options->memory, &error) < 0 ||
         gw_machine_add_device(machine, &timer_vmstate, NULL, 0, &timer, NULL,
                               &error) < 0 ||
         configure(settings, options, &error) < 0 ||
@@ -188,9 +224,11 @@ static int run(const struct options *options, struct gw_machine *machine,
     if (say("ready") || !wait_line()) {
         return 1;
     }
-    if (migrate(machine, address, settings, options->incoming, &error) < 0) {
+    if (migrate(machine, address, settings, options->incoming, fdsets, &error) <
+        0) {
         return fail(error, options->incoming ? "restore" : "save");
     }
+    gw_fdsets_free(fdsets);
     gw_address_free(address);
     if (say("done")) {
         return 1;
@@ -214,6 +252,8 @@ static bool parse(struct options *options, int argc, char **argv)
             options->mapped = true;
         } else if (strcmp(argv[i], "--direct") == 0) {
             options->direct = true;
+        } else if (strcmp(argv[i], "--fdset") == 0 && argv[i + 1]) {
+            options->fdset = argv[++i];
         } else if (strcmp(argv[i], "--channels") == 0 && argv[i + 1]) {
             options->channels = strtoull(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--memory") == 0 && argv[i + 1]) {
@@ -236,7 +276,8 @@ int main(int argc, char **argv)
 
     if (!parse(&options, argc, argv)) {
         fprintf(stderr, "usage: mem-machine save|restore --memory FILE "
-                        "--uri URI [--mapped] [--channels N] [--direct]\n");
+                        "--uri URI [--mapped] [--channels N] [--direct] "
+                        "[--fdset FILE]\n");
         return 2;
     }
     machine = gw_machine_new("none", &ops, NULL);

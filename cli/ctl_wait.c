@@ -28,6 +28,7 @@ struct picture {
     double mbps;        /* 10^6 bit/s */
     double total_ms;    /* since it began */
     double downtime_ms; /* of one that completed */
+    double pass;        /* over the memory, from 1 */
 };
 
 static volatile sig_atomic_t is_interrupted;
@@ -58,6 +59,7 @@ static void picture_of(const json_t *reply, struct picture *ret)
         .mbps = number_of(ram, "mbps"),
         .total_ms = number_of(value, "total-time"),
         .downtime_ms = number_of(value, "downtime"),
+        .pass = number_of(ram, "dirty-sync-count"),
     };
 }
 
@@ -95,7 +97,12 @@ static void draw(const struct picture *p)
     if (part > 0 && p->remaining > 0) {
         printf(", %.0f s", p->total_ms / 1000 * (1 - part) / part);
     }
-    printf("  (%s)\x1b[K", p->status);
+    printf("  (%s", p->status);
+    /* A running guest is gone over again and again. */
+    if (p->pass > 1) {
+        printf(", pass %.0f", p->pass);
+    }
+    printf(")\x1b[K");
     fflush(stdout);
 }
 

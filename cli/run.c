@@ -18,6 +18,7 @@
 
 #include <godwit/control.h>
 #include <godwit/error.h>
+#include <godwit/fdset.h>
 #include <godwit/machine.h>
 
 #include "console.h"
@@ -149,20 +150,38 @@ static int attach_monitor(struct run *run,
     return gw_error_prefix(errp, r, "%s", option->qmp ? "QMP" : "monitor");
 }
 
+/* The sets take over the descriptors. */
+static int fill_fdsets(struct run *run, struct gw_error **errp)
+{
+    struct gw_fdsets *fdsets = gw_control_get_fdsets(run->control);
+    struct vmm_fdset_options *options = &run->options.fdsets;
+
+    for (unsigned int i = 0; i < options->n_items; i++) {
+        struct vmm_fdset_option *item = &options->items[i];
+        int r = gw_fdsets_add(fdsets, item->set, item->fd, item->opaque, NULL,
+                              NULL, errp);
+
+        if (r < 0) {
+            return gw_error_prefix(errp, r, "--add-fd");
+        }
+        vmm_take_fd(&item->fd);
+    }
+    return 0;
+}
+
 static int attach_monitors(struct run *run, struct gw_error **errp)
 {
+    int r;
+
     run->control = gw_control_new(run->machine.gw, &control_ops, run);
     if (!run->control) {
         return gw_error_set_errno(errp, -ENOMEM, "control plane");
     }
-    for (unsigned int i = 0; i < run->options.n_monitors; i++) {
-        int r = attach_monitor(run, &run->options.monitors[i], errp);
-
-        if (r < 0) {
-            return r;
-        }
+    r = fill_fdsets(run, errp);
+    for (unsigned int i = 0; r == 0 && i < run->options.n_monitors; i++) {
+        r = attach_monitor(run, &run->options.monitors[i], errp);
     }
-    return 0;
+    return r;
 }
 
 /* The guest runs, or waits to be told, or to come in. */

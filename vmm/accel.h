@@ -21,17 +21,26 @@ struct vmm_accel;
 /* Every member is filled. Functions run on the main thread unless stated. */
 struct vmm_accel_ops {
     const char *name;
+    /* Guests are x86 code: their machine has what a PC has (platform.h). */
+    bool is_pc;
     /*
-     * Makes the accelerator for a machine whose memory, bus and I/O APIC are
-     * there. -ENOTSUP or a host error with a reason if it is not usable here.
+     * Makes the accelerator for a machine whose memory and bus are there.
+     * -ENOTSUP or a host error with a reason if it is not usable here.
      */
     int (*create)(struct vmm_machine *machine, struct vmm_accel **ret_accel,
                   struct gw_error **errp);
+    /* All of RAM and of firmware is there: maps them and makes vCPUs. */
+    int (*attach)(struct vmm_accel *accel, struct gw_error **errp);
     /* Frees it; the vCPU threads have ended. */
     void (*destroy)(struct vmm_accel *accel);
     /* Adds the sections of the vCPUs; those that follow the I/O APIC's. */
     int (*add_cpus)(struct vmm_accel *accel, struct gw_error **errp);
     int (*add_clock)(struct vmm_accel *accel, struct gw_error **errp);
+    /*
+     * Gives the machine, whose blocks are there, a dirty tracker. A failure
+     * is no reason not to run: the guest is stopped while it is saved.
+     */
+    int (*add_tracker)(struct vmm_accel *accel, struct gw_error **errp);
     /* Prepares a cold start with an image and a command line. */
     int (*boot)(struct vmm_accel *accel, const struct vmm_options *options,
                 struct gw_error **errp);

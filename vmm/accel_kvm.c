@@ -100,29 +100,6 @@ static int create_vm(struct vmm_kvm *kvm, struct gw_error **errp)
     return 0;
 }
 
-static int map_memory(struct vmm_kvm *kvm, struct gw_error **errp)
-{
-    struct vmm_memory_range ranges[VMM_FIRMWARE_RANGES];
-    unsigned int n = vmm_firmware_ranges(&kvm->machine->firmware,
-                                         &kvm->machine->memory, ranges);
-
-    for (unsigned int i = 0; i < n; i++) {
-        struct kvm_userspace_memory_region region = {
-            .slot = i,
-            .guest_phys_addr = ranges[i].gpa,
-            .memory_size = ranges[i].bytes,
-            .userspace_addr = (uint64_t)(uintptr_t)ranges[i].host,
-        };
-
-        if (ioctl(kvm->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0) {
-            return gw_error_set_errno(errp, -errno,
-                                      "KVM_SET_USER_MEMORY_REGION at 0x%llx",
-                                      (unsigned long long)ranges[i].gpa);
-        }
-    }
-    return 0;
-}
-
 static int create_vcpus(struct vmm_kvm *kvm, struct gw_error **errp)
 {
     for (unsigned int i = 0; i < kvm->machine->n_cpus; i++) {
@@ -142,7 +119,7 @@ static int create_steps(struct vmm_kvm *kvm, struct gw_error **errp)
 {
     static const create_fn steps[] = {
         open_kvm,  vmm_kvm_init_cpuid, vmm_kvm_init_msrs,
-        create_vm, map_memory,         create_vcpus,
+        create_vm, vmm_kvm_init_dirty,
     };
 
     for (size_t i = 0; i < VMM_ARRAY_SIZE(steps); i++) {
@@ -162,6 +139,7 @@ static void destroy(struct vmm_accel *accel)
     for (unsigned int i = 0; i < kvm->n_vcpus; i++) {
         vmm_kvm_vcpu_deinit(&kvm->vcpus[i]);
     }
+    vmm_kvm_deinit_ring(kvm);
     if (kvm->vm_fd >= 0) {
         close(kvm->vm_fd);
     }
@@ -194,6 +172,14 @@ static int create(struct vmm_machine *machine, struct vmm_accel **ret_accel,
     }
     *ret_accel = &kvm->base;
     return 0;
+}
+
+static int attach(struct vmm_accel *accel, struct gw_error **errp)
+{
+    struct vmm_kvm *kvm = kvm_of(accel);
+    int r = vmm_kvm_map_memory(kvm, errp);
+
+    return r < 0 ? r : create_vcpus(kvm, errp);
 }
 
 static int add_cpus(struct vmm_accel *accel, struct gw_error **errp)
@@ -289,10 +275,13 @@ static void send_message(void *opaque, const struct vmm_msi *message)
 
 const struct vmm_accel_ops vmm_accel_kvm = {
     .name = "kvm",
+    .is_pc = true,
     .create = create,
+    .attach = attach,
     .destroy = destroy,
     .add_cpus = add_cpus,
     .add_clock = add_clock,
+    .add_tracker = vmm_kvm_add_tracker,
     .boot = vmm_kvm_boot,
     .start = start,
     .stop = stop,

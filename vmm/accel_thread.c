@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <godwit/tracker.h>
 #include <godwit/vmstate.h>
 
 #include "beat_core.h"
@@ -273,6 +274,13 @@ static int add_clock(struct vmm_accel *base, struct gw_error **errp)
     return 0;
 }
 
+/* The workload writes memory as any thread does. */
+static int add_tracker(struct vmm_accel *base, struct gw_error **errp)
+{
+    return gw_machine_track_by_pagemap(thread_accel_of(base)->machine->gw,
+                                       errp);
+}
+
 static int boot(struct vmm_accel *base, const struct vmm_options *options,
                 struct gw_error **errp)
 {
@@ -382,6 +390,12 @@ static int create(struct vmm_machine *machine, struct vmm_accel **ret_accel,
     return 0;
 }
 
+/* The threads find guest RAM by themselves. */
+static int attach(struct vmm_accel *base, struct gw_error **errp)
+{
+    return 0;
+}
+
 static void destroy(struct vmm_accel *base)
 {
     struct thread_accel *accel = thread_accel_of(base);
@@ -393,10 +407,13 @@ static void destroy(struct vmm_accel *base)
 
 const struct vmm_accel_ops vmm_accel_thread = {
     .name = "thread",
+    .is_pc = false,
     .create = create,
+    .attach = attach,
     .destroy = destroy,
     .add_cpus = add_cpus,
     .add_clock = add_clock,
+    .add_tracker = add_tracker,
     .boot = boot,
     .start = start,
     .stop = stop,

@@ -14,7 +14,10 @@
 
 #include "accel.h"
 #include "cpu_state.h"
+#include "firmware.h"
 
+struct gw_ram_block;
+struct gw_tracker_ops;
 struct gw_vmstate;
 struct vmm_kvm;
 
@@ -54,8 +57,23 @@ struct vmm_kvm_vcpu {
     /* Shared with the kernel. */
     struct kvm_run *run;
     size_t run_size;
+    /* The dirty ring, or NULL; the next entry. Guarded by kvm->ring_lock. */
+    struct kvm_dirty_gfn *ring;
+    uint32_t ring_next;
     /* The saved state; valid while parked. */
     struct vmm_cpu cpu;
+};
+
+/* A range of guest RAM that KVM maps. */
+struct vmm_kvm_slot {
+    struct vmm_memory_range range;
+    /*
+     * While writes are logged: a bit for each page, padded to whole words.
+     * Log: what the last sync reported and was not armed since; threads that
+     * arm have words of their own. Ring: what was taken from the rings and
+     * not reported yet; guarded by ring_lock.
+     */
+    unsigned long *reported;
 };
 
 struct vmm_kvm {
@@ -74,6 +92,13 @@ struct vmm_kvm {
     bool has_triple_fault;
     bool has_mce;
     bool has_avx;
+    /* The dirty log is cleared by hand. */
+    bool manual_protect;
+    /* Entries of each vCPU's dirty ring; 0: the log is used. */
+    uint32_t ring_size;
+    pthread_mutex_t ring_lock;
+    unsigned int n_slots;
+    struct vmm_kvm_slot slots[VMM_FIRMWARE_RANGES];
     unsigned int n_vcpus;
     struct vmm_kvm_vcpu vcpus[VMM_MAX_CPUS];
     struct vmm_kvmclock clock;
@@ -174,6 +199,56 @@ int vmm_kvm_put_clock(struct vmm_kvm *kvm, struct gw_error **errp);
 int vmm_kvm_read_state(struct vmm_kvm *kvm, struct gw_error **errp);
 /* Writes everything into parked vCPUs. */
 int vmm_kvm_write_state(struct vmm_kvm *kvm, struct gw_error **errp);
+
+/* ---- kvm_memory.c: slots ---- */
+
+/* Maps guest RAM and fills in kvm->slots. */
+int vmm_kvm_map_memory(struct vmm_kvm *kvm, struct gw_error **errp)
+    GW_MUST_CHECK;
+
+/* Writes to all slots are logged, or no longer. The guest may run. */
+int vmm_kvm_start_logging(struct vmm_kvm *kvm, struct gw_error **errp)
+    GW_MUST_CHECK;
+void vmm_kvm_stop_logging(struct vmm_kvm *kvm);
+
+/* Whether the slot is memory of the block, and its first page there. */
+bool vmm_kvm_slot_in_block(const struct vmm_kvm_slot *slot,
+                           const struct gw_ram_block *block,
+                           uint64_t *ret_first);
+
+/* Words of a bitmap of its pages. */
+uint64_t vmm_kvm_slot_words(const struct vmm_kvm_slot *slot);
+
+/* Gives each slot its bitmap, all bits set or clear. -ENOMEM. */
+int vmm_kvm_alloc_reported(struct vmm_kvm *kvm, bool set) GW_MUST_CHECK;
+void vmm_kvm_free_reported(struct vmm_kvm *kvm);
+
+/* ---- kvm_ring.c: the dirty ring ---- */
+
+/* Asks KVM for rings of so many entries; before there are vCPUs. */
+int vmm_kvm_init_ring(struct vmm_kvm *kvm, uint32_t n_entries,
+                      struct gw_error **errp) GW_MUST_CHECK;
+void vmm_kvm_deinit_ring(struct vmm_kvm *kvm);
+
+/* Maps the ring of a new vCPU, if there are rings. */
+int vmm_kvm_map_ring(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp)
+    GW_MUST_CHECK;
+void vmm_kvm_unmap_ring(struct vmm_kvm_vcpu *vcpu);
+
+/* A ring is full: makes room in all. On the vCPU's thread. */
+int vmm_kvm_ring_full(struct vmm_kvm *kvm) GW_MUST_CHECK;
+
+extern const struct gw_tracker_ops vmm_kvm_ring_ops;
+
+/* ---- kvm_dirty.c: the dirty log ---- */
+
+/* Sets up the log or the ring; the VM is there, its memory not yet. */
+int vmm_kvm_init_dirty(struct vmm_kvm *kvm, struct gw_error **errp)
+    GW_MUST_CHECK;
+
+/* A function of the accelerator's table. */
+int vmm_kvm_add_tracker(struct vmm_accel *accel, struct gw_error **errp)
+    GW_MUST_CHECK;
 
 /* ---- kvm_boot.c ---- */
 

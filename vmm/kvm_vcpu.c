@@ -69,12 +69,17 @@ int vmm_kvm_vcpu_init(struct vmm_kvm *kvm, unsigned int index,
     if (r < 0) {
         return r;
     }
+    r = vmm_kvm_map_ring(vcpu, errp);
+    if (r < 0) {
+        return r;
+    }
     setup_mce(vcpu);
     return vmm_kvm_set_cpuid(vcpu, errp);
 }
 
 void vmm_kvm_vcpu_deinit(struct vmm_kvm_vcpu *vcpu)
 {
+    vmm_kvm_unmap_ring(vcpu);
     if (vcpu->run) {
         munmap(vcpu->run, vcpu->run_size);
     }
@@ -168,6 +173,18 @@ static void fail_exit(struct vmm_kvm_vcpu *vcpu)
     fail(vcpu);
 }
 
+static void make_room(struct vmm_kvm_vcpu *vcpu)
+{
+    int r = vmm_kvm_ring_full(vcpu->kvm);
+
+    if (r < 0) {
+        fprintf(stderr,
+                "godwit run: vCPU %u: KVM_RESET_DIRTY_RINGS: errno %d\n",
+                vcpu->index, -r);
+        fail(vcpu);
+    }
+}
+
 static void handle_exit(struct vmm_kvm_vcpu *vcpu)
 {
     struct vmm_machine *machine = vcpu->kvm->machine;
@@ -186,6 +203,9 @@ static void handle_exit(struct vmm_kvm_vcpu *vcpu)
     case KVM_EXIT_INTR:
     case KVM_EXIT_IRQ_WINDOW_OPEN:
     case KVM_EXIT_HLT:
+        break;
+    case KVM_EXIT_DIRTY_RING_FULL:
+        make_room(vcpu);
         break;
     case KVM_EXIT_SHUTDOWN:
         fprintf(stderr, "godwit run: vCPU %u: triple fault, the guest resets\n",

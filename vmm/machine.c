@@ -4,10 +4,12 @@
 #include "machine.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "platform.h"
 #include "util.h"
 
 /* The type in the stream: laid out like QEMU's. */
@@ -169,7 +171,7 @@ static int add_devices(struct vmm_machine *machine, struct gw_error **errp)
     if (r < 0) {
         return r;
     }
-    r = vmm_firmware_add_device(&machine->firmware, machine->gw, errp);
+    r = vmm_platform_add_first(machine, errp);
     if (r < 0) {
         return r;
     }
@@ -185,6 +187,10 @@ static int add_devices(struct vmm_machine *machine, struct gw_error **errp)
     if (r < 0) {
         return r;
     }
+    r = vmm_platform_add_last(machine, errp);
+    if (r < 0) {
+        return r;
+    }
     return add_device(machine, &vmm_serial_vmstate, &machine->serial.state,
                       errp);
 }
@@ -197,6 +203,7 @@ static int init_basics(struct vmm_machine *machine,
     memset(machine, 0, sizeof(*machine));
     machine->memory.fd = -1;
     machine->n_cpus = options->smp;
+    machine->dirty_ring_size = options->dirty_ring_size;
     pthread_mutex_init(&machine->lock, NULL);
     pthread_mutex_init(&machine->switch_lock, NULL);
     machine->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -226,10 +233,6 @@ static int init_hardware(struct vmm_machine *machine,
     if (r < 0) {
         return r;
     }
-    r = vmm_firmware_init(&machine->firmware, options->firmware_bytes, errp);
-    if (r < 0) {
-        return r;
-    }
     vmm_serial_init(&machine->serial, &serial_ops, machine);
     connect_bus(machine);
     r = vmm_accel_choose(machine, options->accel, &machine->accel, errp);
@@ -238,8 +241,28 @@ static int init_hardware(struct vmm_machine *machine,
     }
     vmm_ioapic_init(&machine->ioapic, &machine->accel->ops->ioapic,
                     machine->accel);
+    r = vmm_platform_init(machine, options, errp);
+    if (r < 0) {
+        return r;
+    }
+    r = machine->accel->ops->attach(machine->accel, errp);
+    if (r < 0) {
+        return gw_error_prefix(errp, r, "accelerator %s",
+                               machine->accel->ops->name);
+    }
     return vmm_console_init(&machine->console, &options->serial, &console_ops,
                             machine, errp);
+}
+
+static void add_tracker(struct vmm_machine *machine)
+{
+    VMM_AUTO_ERROR struct gw_error *error = NULL;
+
+    if (machine->accel->ops->add_tracker(machine->accel, &error) < 0) {
+        fprintf(stderr,
+                "godwit run: the guest is stopped while it is saved: %s\n",
+                gw_error_text(error));
+    }
 }
 
 static int cold_start(struct vmm_machine *machine,
@@ -247,6 +270,10 @@ static int cold_start(struct vmm_machine *machine,
 {
     int r = vmm_memory_clear(&machine->memory, errp);
 
+    if (r < 0) {
+        return r;
+    }
+    r = vmm_platform_build_tables(machine, errp);
     if (r < 0) {
         return r;
     }
@@ -278,7 +305,7 @@ static int build(struct vmm_machine *machine, const struct vmm_options *options,
     if (r < 0) {
         return r;
     }
-    r = vmm_firmware_add_block(&machine->firmware, machine->gw, errp);
+    r = vmm_platform_add_blocks(machine, errp);
     if (r < 0) {
         return r;
     }
@@ -286,6 +313,7 @@ static int build(struct vmm_machine *machine, const struct vmm_options *options,
     if (r < 0) {
         return r;
     }
+    add_tracker(machine);
     return vmm_vcpus_init(&machine->vcpus, machine->n_cpus,
                           &machine->accel->ops->vcpu, machine->accel, errp);
 }
@@ -310,7 +338,7 @@ void vmm_machine_deinit(struct vmm_machine *machine)
         machine->accel = NULL;
     }
     vmm_console_deinit(&machine->console);
-    vmm_firmware_deinit(&machine->firmware);
+    vmm_platform_deinit(machine);
     vmm_memory_deinit(&machine->memory);
     if (machine->end_fd > 0) {
         close(machine->end_fd);

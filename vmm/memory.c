@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <godwit/ram.h>
+#include <godwit/tracker.h>
 
 #include "util.h"
 
@@ -151,7 +152,7 @@ int vmm_memory_add_block(struct vmm_memory *memory, struct gw_machine *machine,
                     .used_length = memory->bytes, .flags = memory->flags);
 
     attr.fd = memory->fd;
-    return gw_ram_block_add(machine, &attr, NULL, errp);
+    return gw_ram_block_add(machine, &attr, &memory->block, errp);
 }
 
 unsigned int vmm_memory_ranges(const struct vmm_memory *memory,
@@ -212,6 +213,16 @@ int vmm_memory_clear(struct vmm_memory *memory, struct gw_error **errp)
         return gw_error_set_errno(errp, -errno, "cannot clear guest RAM");
     }
     return 0;
+}
+
+void vmm_memory_wrote(const struct vmm_memory *memory, const void *host,
+                      uint64_t bytes)
+{
+    if (memory->block) {
+        gw_ram_block_wrote(memory->block,
+                           (uint64_t)((const uint8_t *)host - memory->host),
+                           bytes);
+    }
 }
 
 void vmm_memory_touched(struct vmm_memory *memory)

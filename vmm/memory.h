@@ -11,6 +11,7 @@
 #include <godwit/error.h>
 
 struct gw_machine;
+struct gw_ram_block;
 
 /* Guest RAM ends here and goes on at 4 GiB: room for devices. */
 #define VMM_LOW_RAM_END 0xc0000000ull
@@ -39,6 +40,8 @@ struct vmm_memory {
     uint32_t flags;
     /* Huge pages are held back until a load is over. */
     bool small_pages;
+    /* Of the machine; NULL before it was added. */
+    struct gw_ram_block *block;
 };
 
 /* A range of guest RAM that is contiguous for the guest. */
@@ -85,6 +88,14 @@ void *vmm_memory_at(const struct vmm_memory *memory, uint64_t gpa,
  */
 int vmm_memory_clear(struct vmm_memory *memory, struct gw_error **errp)
     GW_MUST_CHECK;
+
+/*
+ * The VMM, not a vCPU, has written `bytes` bytes of guest RAM at `host`, which
+ * vmm_memory_at gave: for whoever saves the guest meanwhile. After the write;
+ * any thread.
+ */
+void vmm_memory_wrote(const struct vmm_memory *memory, const void *host,
+                      uint64_t bytes);
 
 /* Something was written: the block no longer reads as zero. */
 void vmm_memory_touched(struct vmm_memory *memory);

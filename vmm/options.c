@@ -110,6 +110,26 @@ static int apply_kernel(struct vmm_options *options, const char *value,
     return 0;
 }
 
+static int apply_initrd(struct vmm_options *options, const char *value,
+                        struct gw_error **errp)
+{
+    options->initrd = value;
+    return 0;
+}
+
+static int apply_bios(struct vmm_options *options, const char *value,
+                      struct gw_error **errp)
+{
+    options->bios = value;
+    return 0;
+}
+
+static int apply_machine(struct vmm_options *options, const char *value,
+                         struct gw_error **errp)
+{
+    return vmm_machine_options_parse(&options->machine, value, errp);
+}
+
 /* The two sizes of QEMU's firmwares for this machine. */
 static int apply_firmware_size(struct vmm_options *options, const char *value,
                                struct gw_error **errp)
@@ -124,6 +144,7 @@ static int apply_firmware_size(struct vmm_options *options, const char *value,
         return gw_error_set(errp, -EINVAL, "'%s' is not one of 0, 64K, 128K",
                             value);
     }
+    options->has_firmware_size = true;
     return 0;
 }
 
@@ -295,6 +316,12 @@ static int apply_incoming(struct vmm_options *options, const char *value,
     return 0;
 }
 
+static int apply_add_fd(struct vmm_options *options, const char *value,
+                        struct gw_error **errp)
+{
+    return vmm_fdset_options_add(&options->fdsets, value, errp);
+}
+
 static int apply_paused(struct vmm_options *options, const char *value,
                         struct gw_error **errp)
 {
@@ -319,15 +346,47 @@ static int apply_share(struct vmm_options *options, const char *value,
     return 0;
 }
 
+/* The property of `kvm`; text is what follows the name and its comma. */
+static int parse_dirty_ring(struct vmm_options *options, const char *text,
+                            struct gw_error **errp)
+{
+    static const char name[] = "dirty-ring-size=";
+    unsigned long size;
+    char *end;
+
+    if (options->accel != VMM_ACCEL_KVM ||
+        strncmp(text, name, sizeof(name) - 1) != 0) {
+        return gw_error_set(errp, -EINVAL, "property '%s' is not known", text);
+    }
+    text += sizeof(name) - 1;
+    errno = 0;
+    size = strtoul(text, &end, 10);
+    if (!isdigit((unsigned char)*text) || *end != '\0' || errno ||
+        size > UINT32_MAX) {
+        return gw_error_set(errp, -EINVAL,
+                            "dirty-ring-size '%s' is not a number", text);
+    }
+    if (size & (size - 1)) {
+        return gw_error_set(errp, -EINVAL,
+                            "dirty-ring-size must be a power of two");
+    }
+    options->dirty_ring_size = (uint32_t)size;
+    return 0;
+}
+
 static int apply_accel(struct vmm_options *options, const char *value,
                        struct gw_error **errp)
 {
     static const char *const names[] = {"auto", "kvm", "thread"};
+    size_t len = strcspn(value, ",");
 
+    options->dirty_ring_size = 0;
     for (size_t i = 0; i < VMM_ARRAY_SIZE(names); i++) {
-        if (strcmp(value, names[i]) == 0) {
+        if (strlen(names[i]) == len && strncmp(value, names[i], len) == 0) {
             options->accel = (enum vmm_accel_kind)i;
-            return 0;
+            return value[len] == ','
+                       ? parse_dirty_ring(options, value + len + 1, errp)
+                       : 0;
         }
     }
     return gw_error_set(errp, -EINVAL, "'%s' is not one of auto, kvm, thread",
@@ -355,8 +414,11 @@ static const struct rule rules[] = {
     {"m", "memory", "SIZE", "guest RAM in MiB, or with suffix K, M, G, T",
      apply_memory},
     {"smp", NULL, "N", "number of vCPUs", apply_smp},
-    {"kernel", NULL, "FILE", "ELF image to boot (default: built-in beat)",
-     apply_kernel},
+    {"M", "machine", "TEXT", "microvm, and acpi=on or off", apply_machine},
+    {"kernel", NULL, "FILE",
+     "bzImage or ELF image to boot (default: built-in beat)", apply_kernel},
+    {"initrd", NULL, "FILE", "initial RAM disk of the kernel", apply_initrd},
+    {"bios", NULL, "FILE", "firmware that starts the machine", apply_bios},
     {"firmware-size", NULL, "SIZE",
      "room for the firmware of a guest of QEMU: 0, 64K or 128K",
      apply_firmware_size},
@@ -370,10 +432,13 @@ static const struct rule rules[] = {
      apply_monitor},
     {"incoming", NULL, "URI", "restore from URI, or defer to the monitor",
      apply_incoming},
+    {"add-fd", NULL, "fd=N,set=M",
+     "inherited descriptor for /dev/fdset/M; ,opaque=TEXT", apply_add_fd},
     {"S", "paused", NULL, "do not start the guest", apply_paused},
     {"mem-path", NULL, "PATH", "file that backs guest RAM", apply_mem_path},
     {"share", NULL, NULL, "map guest RAM shared", apply_share},
-    {"accel", NULL, "NAME", "auto, kvm or thread", apply_accel},
+    {"accel", NULL, "NAME", "auto, thread or kvm[,dirty-ring-size=N]",
+     apply_accel},
     {"sandbox", NULL, "on|off", "drop privileges before the guest runs",
      apply_sandbox},
     {"h", "help", NULL, "this list", apply_help},
@@ -384,6 +449,7 @@ void vmm_options_init(struct vmm_options *options)
     memset(options, 0, sizeof(*options));
     options->memory_bytes = DEFAULT_MEMORY_BYTES;
     options->smp = 1;
+    vmm_machine_options_init(&options->machine);
     options->sandbox = true;
 }
 
@@ -395,6 +461,7 @@ void vmm_options_deinit(struct vmm_options *options)
         free(options->monitors[i].chardev.path);
     }
     options->n_monitors = 0;
+    vmm_fdset_options_deinit(&options->fdsets);
 }
 
 static bool name_matches(const char *name, const char *text, size_t len)
@@ -471,6 +538,7 @@ int vmm_options_parse(struct vmm_options *options, int argc, char **argv,
             return gw_error_prefix(errp, r, "option '%s'", word);
         }
     }
+    vmm_fdset_options_close_given(&options->fdsets);
     return check_stdio(options, errp);
 }
 

@@ -11,6 +11,9 @@
 
 #include <godwit/error.h>
 
+#include "fdset_option.h"
+#include "machine_options.h"
+
 /* The most monitors (QMP and HMP together) one command line may have. */
 #define VMM_MAX_MONITORS 8
 /* The most vCPUs: LAPIC ids have 8 bits, 255 is the broadcast. */
@@ -49,10 +52,17 @@ struct vmm_options {
     uint64_t memory_bytes;
     /* vCPUs, 1 to VMM_MAX_CPUS. */
     unsigned int smp;
-    /* An ELF file to boot, or NULL for `beat`. */
+    /* What the machine is made of. */
+    struct vmm_machine_options machine;
+    /* A bzImage or ELF file to boot, or NULL for `beat`. */
     const char *kernel;
-    /* Room for a firmware in bytes: 0, 64 KiB or 128 KiB. */
+    /* Its initial RAM disk, or NULL. */
+    const char *initrd;
+    /* A firmware that starts it, or NULL. */
+    const char *bios;
+    /* Room for a firmware in bytes, 0, 64 KiB or 128 KiB, if it was given. */
     uint64_t firmware_bytes;
+    bool has_firmware_size;
     /* The guest's command line, or NULL. */
     const char *append;
     /* Name of the VM for people, or NULL. */
@@ -67,6 +77,8 @@ struct vmm_options {
     unsigned int n_monitors;
     /* URI of an incoming migration, "defer", or NULL. */
     const char *incoming;
+    /* Descriptors for /dev/fdset/N. */
+    struct vmm_fdset_options fdsets;
     /* Do not start the guest. */
     bool paused;
     /* File that backs the guest's RAM, or NULL. */
@@ -74,6 +86,8 @@ struct vmm_options {
     /* Map guest RAM shared (a memfd without mem_path). */
     bool share;
     enum vmm_accel_kind accel;
+    /* Entries of KVM's dirty rings, a power of two; 0: the log is used. */
+    uint32_t dirty_ring_size;
     /* Drop privileges and system calls before the guest runs. */
     bool sandbox;
     /* --help was given. */
@@ -86,7 +100,8 @@ void vmm_options_deinit(struct vmm_options *options);
 
 /*
  * Parses argv[1..argc). -EINVAL with a text that names the option. argv must
- * outlive the options.
+ * outlive the options. Call it before anything is opened: the descriptors of
+ * --add-fd are taken over and closed where they were.
  */
 int vmm_options_parse(struct vmm_options *options, int argc, char **argv,
                       struct gw_error **errp) GW_MUST_CHECK;

@@ -1,5 +1,6 @@
 """Guest memory with a known profile, as a file that a VMM maps."""
 
+import errno
 import os
 import random
 import subprocess
@@ -12,7 +13,9 @@ PROFILES = {
     "dense": "every page random data",
     "scattered": "20 % zero pages, each by chance, that the guest has touched",
     "sparse": "95 % never touched, data in clusters of 16 to 256 pages",
+    "linux": "RAM of a Linux guest that booted and worked on files",
 }
+MEAN_CLUSTER = 136
 
 
 def _dense(n_pages, _rng):
@@ -25,28 +28,70 @@ def _scattered(n_pages, rng):
             yield page, 1
 
 
-def _sparse(n_pages, rng):
-    """Runs of data with gaps between them of nineteen times their mean."""
+def clusters(n_pages, rng, one_of):
+    """Runs of data, so that one page of `one_of` has some."""
     page = rng.randrange(16)
     while page < n_pages:
         run = min(rng.randint(16, 256), n_pages - page)
         yield page, run
-        page += run + rng.randint(0, 2 * 19 * 136)
+        page += run + rng.randint(0, 2 * (one_of - 1) * MEAN_CLUSTER)
+
+
+def _sparse(n_pages, rng):
+    return clusters(n_pages, rng, 20)
 
 
 _RUNS = {"dense": _dense, "scattered": _scattered, "sparse": _sparse}
 
 
-def make(path, profile, size, seed=1):
-    """Writes the file; returns the number of its pages with data."""
-    n_data = 0
+def make(path, profile, size, linux=None, seed=1):
+    """Writes the file; returns the number of its pages with data. `linux` is
+    the raw RAM that the profile of that name repeats."""
+    if profile == "linux":
+        return _repeat(linux, path, size)
     with open(path, "wb", buffering=0) as file:
         file.truncate(size)
         if profile == "scattered":
-            os.pwrite(file.fileno(), bytes(size), 0)
-        for page, run in _RUNS[profile](size // PAGE, random.Random(seed)):
-            n_data += run
-            _write_random(file.fileno(), page * PAGE, run * PAGE)
+            _write_zeros(file.fileno(), size)
+        return write_runs(
+            file.fileno(), _RUNS[profile](size // PAGE, random.Random(seed))
+        )
+
+
+def write_runs(fd, runs):
+    """Fills (page, number of pages) with random bytes; returns how many."""
+    n_data = 0
+    for page, run in runs:
+        n_data += run
+        _write_random(fd, page * PAGE, run * PAGE)
+    return n_data
+
+
+def _write_zeros(fd, size):
+    zeros = bytes(PIECE)
+    for offset in range(0, size, PIECE):
+        os.pwrite(fd, zeros[: size - offset], offset)
+
+
+def _repeat(source, path, size):
+    """The contents of `source` again and again, up to `size`."""
+    n_data = 0
+    zero = bytes(PAGE)
+    length = os.path.getsize(source)
+    with open(source, "rb", buffering=0) as a, open(
+        path, "wb", buffering=0
+    ) as b:
+        b.truncate(size)
+        for start, end in data_ranges(a.fileno(), length):
+            for base in range(0, size, length):
+                last = min(base + end, size) - base
+                _copy_range(a.fileno(), b.fileno(), start, last, base)
+    with open(path, "rb", buffering=0) as file:
+        while piece := file.read(PIECE):
+            n_data += sum(
+                piece[offset : offset + PAGE] != zero
+                for offset in range(0, len(piece), PAGE)
+            )
     return n_data
 
 
@@ -74,20 +119,28 @@ def fill(source, target):
     with open(source, "rb", buffering=0) as a, open(
         target, "r+b", buffering=0
     ) as b:
-        offset = 0
-        while offset < size:
-            try:
-                start = os.lseek(a.fileno(), offset, os.SEEK_DATA)
-            except OSError:
-                return  # nothing but a hole up to the end
-            offset = os.lseek(a.fileno(), start, os.SEEK_HOLE)
-            _copy_range(a.fileno(), b.fileno(), start, offset)
+        for start, end in data_ranges(a.fileno(), size):
+            _copy_range(a.fileno(), b.fileno(), start, end)
 
 
-def _copy_range(source, target, start, end):
+def data_ranges(fd, size):
+    """(start, end) of what is not a hole."""
+    end = 0
+    while end < size:
+        try:
+            start = os.lseek(fd, end, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return  # nothing but a hole up to the end
+        end = os.lseek(fd, start, os.SEEK_HOLE)
+        yield start, end
+
+
+def _copy_range(source, target, start, end, base=0):
     while start < end:
         piece = os.pread(source, min(PIECE, end - start), start)
-        os.pwrite(target, piece, start)
+        os.pwrite(target, piece, base + start)
         start += len(piece)
 
 

@@ -9,7 +9,26 @@ import subprocess
 
 from .qmp import Qmp
 
-FORMATS = ("mapped", "plain")
+
+def configure(qmp, way):
+    """Sets capabilities and parameters, by names that QEMU has, too."""
+    capabilities = {
+        "events": True,
+        "mapped-ram": way.format == "mapped",
+        "multifd": way.channels > 0,
+    }
+    qmp.command(
+        "migrate-set-capabilities",
+        capabilities=[
+            {"capability": name, "state": state}
+            for name, state in capabilities.items()
+        ],
+    )
+    # The default limit of 128 MiB/s is meant for networks.
+    parameters = {"max-bandwidth": 0, "direct-io": way.direct}
+    if way.channels:
+        parameters["multifd-channels"] = way.channels
+    qmp.command("migrate-set-parameters", **parameters)
 
 
 class QmpVmm:
@@ -35,18 +54,7 @@ class QmpVmm:
             raise
 
     def _configure(self):
-        self._qmp.command(
-            "migrate-set-capabilities",
-            capabilities=[
-                {"capability": "events", "state": True},
-                {
-                    "capability": "mapped-ram",
-                    "state": self._job.format == "mapped",
-                },
-            ],
-        )
-        # The default limit of 128 MiB/s is meant for networks.
-        self._qmp.command("migrate-set-parameters", **{"max-bandwidth": 0})
+        configure(self._qmp, self._job.way)
 
     def run(self):
         """Saves or restores; returns when it is complete."""
@@ -100,7 +108,10 @@ class MemMachine:
     def __init__(self, program, job):
         argv = [program, "restore" if job.incoming else "save"]
         argv += ["--memory", job.memory, "--uri", "file:" + job.image]
-        argv += ["--mapped"] if job.format == "mapped" else []
+        argv += ["--mapped"] if job.way.format == "mapped" else []
+        argv += ["--direct"] if job.way.direct else []
+        if job.way.channels:
+            argv += ["--channels", str(job.way.channels)]
         self.process = subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )

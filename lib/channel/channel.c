@@ -207,6 +207,11 @@ static int sync_fd(int fd, struct gw_error **errp)
     return 0;
 }
 
+int gw_channel_flush(struct gw_channel *channel, struct gw_error **errp)
+{
+    return gw_channel_is_seekable(channel) ? sync_fd(channel->fd, errp) : 0;
+}
+
 int gw_channel_sync(struct gw_channel *channel, struct gw_error **errp)
 {
     int r = sync_fd(channel->fd, errp);

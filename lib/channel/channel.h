@@ -119,6 +119,12 @@ int gw_channel_pwrite(struct gw_channel *channel, const void *data, size_t size,
  */
 int gw_channel_sync(struct gw_channel *channel, struct gw_error **errp);
 
+/*
+ * Makes what was written so far durable, so that less is left for the end;
+ * nothing to do for streams.
+ */
+int gw_channel_flush(struct gw_channel *channel, struct gw_error **errp);
+
 /* The error of a write that failed with `code`; returns it. */
 int gw_channel_write_failed(const struct gw_channel *channel, int code,
                             struct gw_error **errp);

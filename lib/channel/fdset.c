@@ -321,7 +321,8 @@ static int find_set_locked(struct gw_fdsets *fdsets, const char *path,
     }
     *ret_set = fdsets ? gw_fdsets_find_locked(fdsets, id) : NULL;
     if (!*ret_set) {
-        return gw_error_set(errp, -ENOENT, "Failed to find fdset %s", path);
+        return gw_error_set(errp, -ENOENT, "Failed to find fdset %s%lld",
+                            prefix, (long long)id);
     }
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <godwit/ram.h>
 
 #include "base/util.h"
+#include "channel/channel.h"
 #include "channel/output.h"
 #include "migrate/migration.h"
 #include "migrate/outgoing.h"
@@ -29,6 +30,17 @@ static uint64_t sent_bytes(const struct gw_outgoing *outgoing)
            atomic_load(&outgoing->migration->page_bytes);
 }
 
+/*
+ * What lies in the page cache would have to be written while the guest is
+ * stopped; and a bandwidth is that of the device, not of the cache.
+ */
+static int flush(struct gw_outgoing *outgoing, struct gw_error **errp)
+{
+    int r = gw_output_flush(outgoing->output, errp);
+
+    return r < 0 ? r : gw_channel_flush(outgoing->migration->channel, errp);
+}
+
 static int run_round(struct iteration *it, struct gw_error **errp)
 {
     uint64_t bytes, ns;
@@ -37,6 +49,9 @@ static int run_round(struct iteration *it, struct gw_error **errp)
     it->started_ns = gw_now_ns();
     it->sent_bytes = sent_bytes(it->outgoing);
     r = gw_outgoing_ram_iterate(it->outgoing, errp);
+    if (r == 0) {
+        r = flush(it->outgoing, errp);
+    }
     ns = gw_max_u64(gw_now_ns() - it->started_ns, 1);
     bytes = sent_bytes(it->outgoing) - it->sent_bytes;
     if (bytes >= MEANINGFUL_BYTES || it->bandwidth_bps == 0) {

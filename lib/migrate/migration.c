@@ -326,53 +326,6 @@ void gw_migration_end(struct gw_migration *migration, struct gw_error *error)
     wake_waiters(migration);
 }
 
-/* Rates over the time since the start; call with the lock held. */
-static void fill_rates(const struct gw_migration *migration,
-                       struct gw_progress *p)
-{
-    uint64_t ms = p->total_time_ms > migration->setup_time_ms
-                      ? p->total_time_ms - migration->setup_time_ms
-                      : 1;
-
-    p->mbps = (double)p->transferred_bytes * 8 / 1000 / (double)ms;
-    p->pages_per_second = (p->normal_pages + p->duplicate_pages) * 1000 / ms;
-}
-
-void gw_migration_get_progress(struct gw_migration *migration,
-                               struct gw_progress *ret_progress)
-{
-    struct gw_progress p = {
-        .incoming = migration->is_incoming,
-        .page_size = GW_TARGET_PAGE_SIZE,
-        .page_bytes = atomic_load(&migration->page_bytes),
-        .remaining_bytes = atomic_load(&migration->remaining_bytes),
-        .total_bytes = atomic_load(&migration->total_bytes),
-        .duplicate_pages = atomic_load(&migration->duplicate_pages),
-        .normal_pages = atomic_load(&migration->normal_pages),
-        .dirty_sync_count = atomic_load(&migration->dirty_sync_count),
-        .precopy_bytes = atomic_load(&migration->precopy_bytes),
-        .downtime_bytes = atomic_load(&migration->downtime_bytes),
-        .trailing_bytes = atomic_load(&migration->trailing_bytes),
-        .dirty_pages_rate = atomic_load(&migration->dirty_pages_rate),
-        .expected_downtime_ms = atomic_load(&migration->expected_downtime_ms),
-        .page_io = atomic_load(&migration->page_io),
-    };
-
-    p.transferred_bytes =
-        p.page_bytes + atomic_load(&migration->transferred_bytes);
-
-    pthread_mutex_lock(&migration->lock);
-    p.status = migration->status;
-    p.setup_time_ms = migration->setup_time_ms;
-    p.total_time_ms = migration->total_time_ms
-                          ? migration->total_time_ms
-                          : gw_now_ms() - migration->start_ms;
-    p.downtime_ms = migration->downtime_ms;
-    fill_rates(migration, &p);
-    pthread_mutex_unlock(&migration->lock);
-    *ret_progress = p;
-}
-
 struct gw_error *gw_migration_dup_error(struct gw_migration *migration)
 {
     struct gw_error *error;

@@ -14,6 +14,15 @@
 
 struct gw_channel;
 
+/* Rates as they were seen last. */
+struct gw_rates {
+    uint64_t at_ms; /* when they were taken; 0: not yet */
+    uint64_t bytes; /* of that time, in all */
+    uint64_t pages;
+    double mbps; /* 10^6 bit/s */
+    uint64_t pages_per_second;
+};
+
 struct gw_migration {
     /* constant after creation */
     struct gw_machine *machine;
@@ -48,6 +57,7 @@ struct gw_migration {
     uint64_t setup_time_ms;
     uint64_t total_time_ms;
     uint64_t downtime_ms;
+    struct gw_rates rates;
 
     /* written by the migration's threads, read by anyone */
     _Atomic uint64_t transferred_bytes; /* on the main channel */

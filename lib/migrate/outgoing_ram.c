@@ -245,10 +245,11 @@ int gw_outgoing_ram_setup(struct gw_outgoing *outgoing, struct gw_error **errp)
     return r < 0 ? r : end(outgoing, errp);
 }
 
-static int send_dirty(struct gw_outgoing *outgoing, struct gw_error **errp)
+static int send_dirty(struct gw_outgoing *outgoing, bool guest_runs,
+                      struct gw_error **errp)
 {
     return gw_pipeline_run(outgoing->pipeline, outgoing->sets,
-                           outgoing->n_blocks, errp);
+                           outgoing->n_blocks, guest_runs, errp);
 }
 
 int gw_outgoing_ram_iterate(struct gw_outgoing *outgoing,
@@ -257,7 +258,7 @@ int gw_outgoing_ram_iterate(struct gw_outgoing *outgoing,
     int r = begin(outgoing, GW_SECTION_PART, errp);
 
     if (r == 0) {
-        r = send_dirty(outgoing, errp);
+        r = send_dirty(outgoing, true, errp);
     }
     return r < 0 ? r : end(outgoing, errp);
 }
@@ -268,7 +269,7 @@ int gw_outgoing_ram_complete(struct gw_outgoing *outgoing,
     int r = begin(outgoing, GW_SECTION_END, errp);
 
     if (r == 0) {
-        r = send_dirty(outgoing, errp);
+        r = send_dirty(outgoing, false, errp);
     }
     if (r == 0) {
         r = outgoing->method->complete(outgoing, errp);

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/pool.h"
+#include "base/racy.h"
 #include "base/util.h"
 #include "ram/block.h"
 #include "ram/populated.h"
@@ -30,6 +31,7 @@ struct gw_pipeline {
     const struct gw_page_sink *sink;
     void *opaque;
     const struct gw_page_set *sets; /* of the round */
+    bool guest_runs;                /* during the round */
     struct worker workers[];
 };
 
@@ -117,18 +119,36 @@ static void look_at_block(struct worker *worker,
     }
 }
 
+/* The runs of the chunk that are to be sent. */
+static int put_chunk(struct gw_pipeline *pipeline, unsigned int worker,
+                     const struct gw_chunk *chunk, struct gw_error **errp)
+{
+    const struct gw_bitmap *pages = pipeline->sets[chunk->set].pages;
+    struct gw_chunk run = {.set = chunk->set, .end = chunk->first};
+    int r = 0;
+
+    while (r == 0 && gw_bitmap_next_run_in(pages, run.end, chunk->end,
+                                           &run.first, &run.end)) {
+        r = put_run(pipeline, worker, &run, errp);
+    }
+    return r;
+}
+
 static int do_chunk(void *opaque, unsigned int worker,
                     const struct gw_chunk *chunk, struct gw_error **errp)
 {
     struct gw_pipeline *pipeline = opaque;
     const struct gw_page_set *set = &pipeline->sets[chunk->set];
-    struct gw_chunk run = {.set = chunk->set, .end = chunk->first};
     int r = pipeline->sink->begin(pipeline->opaque, worker, chunk, errp);
 
     look_at_block(&pipeline->workers[worker], set->block);
-    while (r == 0 && gw_bitmap_next_run_in(set->pages, run.end, chunk->end,
-                                           &run.first, &run.end)) {
-        r = put_run(pipeline, worker, &run, errp);
+    if (pipeline->guest_runs) {
+        gw_populated_forget_holes(&pipeline->workers[worker].populated);
+    }
+    if (r == 0) {
+        gw_racy_reads_begin();
+        r = put_chunk(pipeline, worker, chunk, errp);
+        gw_racy_reads_end();
     }
     if (r < 0) {
         return gw_error_prefix(errp, r, "RAM block '%s'", set->block->idstr);
@@ -141,9 +161,13 @@ static int do_chunk(void *opaque, unsigned int worker,
 static int flush(void *opaque, unsigned int worker, struct gw_error **errp)
 {
     struct gw_pipeline *pipeline = opaque;
+    int r;
 
     look_at_block(&pipeline->workers[worker], NULL);
-    return pipeline->sink->flush(pipeline->opaque, worker, errp);
+    gw_racy_reads_begin();
+    r = pipeline->sink->flush(pipeline->opaque, worker, errp);
+    gw_racy_reads_end();
+    return r;
 }
 
 int gw_pipeline_new(unsigned int n_threads, bool finds_zero,
@@ -185,10 +209,11 @@ unsigned int gw_pipeline_n_workers(const struct gw_pipeline *pipeline)
 
 int gw_pipeline_run(struct gw_pipeline *pipeline,
                     const struct gw_page_set *sets, size_t n_sets,
-                    struct gw_error **errp)
+                    bool guest_runs, struct gw_error **errp)
 {
     static const struct gw_chunk_ops ops = {.chunk = do_chunk, .flush = flush};
 
     pipeline->sets = sets;
+    pipeline->guest_runs = guest_runs;
     return gw_chunks_run(pipeline->pool, sets, n_sets, &ops, pipeline, errp);
 }

@@ -61,10 +61,12 @@ unsigned int gw_pipeline_n_workers(const struct gw_pipeline *pipeline);
 
 /*
  * A round: hands all pages whose bit is set to the sink and clears the bits.
- * All is done when it returns.
+ * All is done when it returns. With `guest_runs`, pages may be touched for
+ * the first time meanwhile: each chunk is asked for its holes after `begin`,
+ * which arms the tracker.
  */
 int gw_pipeline_run(struct gw_pipeline *pipeline,
                     const struct gw_page_set *sets, size_t n_sets,
-                    struct gw_error **errp);
+                    bool guest_runs, struct gw_error **errp);
 
 #endif

@@ -250,6 +250,35 @@ uint64_t gw_populated_run(struct gw_populated *populated, uint64_t first,
     return gw_min_u64(populated->end, end);
 }
 
+static uint64_t seek_data(struct gw_populated *populated, uint64_t first,
+                          uint64_t end)
+{
+    off_t from = (off_t)(populated->base + first * PAGE);
+    off_t next = lseek(populated->fd, from, SEEK_DATA);
+
+    if (next < 0) {
+        return errno == ENXIO ? end : first;
+    }
+    return gw_min_u64(((uint64_t)next - populated->base) / PAGE, end);
+}
+
+uint64_t gw_populated_next_data(struct gw_populated *populated, uint64_t first,
+                                uint64_t end)
+{
+    bool is_hole = true;
+
+    if (populated->source == GW_POPULATED_SEEK && first < end) {
+        return seek_data(populated, first, end);
+    }
+    gw_populated_forget_holes(populated);
+    while (first < end && is_hole) {
+        uint64_t next = gw_populated_run(populated, first, end, &is_hole);
+
+        first = is_hole ? next : first;
+    }
+    return first;
+}
+
 void gw_populated_forget_holes(struct gw_populated *populated)
 {
     if (populated->is_hole) {

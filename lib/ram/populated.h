@@ -74,6 +74,13 @@ uint64_t gw_populated_run(struct gw_populated *populated, uint64_t first,
                           uint64_t end, bool *ret_is_hole);
 
 /*
+ * The first page from `first` on that may hold data; `end` if none below it
+ * does. Asks anew, and not where data ends, which is what costs.
+ */
+uint64_t gw_populated_next_data(struct gw_populated *populated, uint64_t first,
+                                uint64_t end);
+
+/*
  * From now on no page is called a hole because of an earlier answer; data
  * stays data. For a guest that runs: to be called after a dirty tracker was
  * armed for pages and before they are asked for. A write before the arming

@@ -140,21 +140,21 @@ static int scan_pages(struct pass *pass, const struct gw_pagemap_query *query,
 static bool next_cluster(struct pass *pass, uint64_t from, uint64_t *ret_first,
                          uint64_t *ret_end)
 {
-    bool is_hole;
-    uint64_t next;
+    struct gw_populated *populated = &pass->populated;
+    uint64_t n_pages = pass->n_pages;
+    uint64_t data = gw_populated_next_data(populated, from, n_pages);
+    uint64_t end;
 
-    while (from < pass->n_pages) {
-        next =
-            gw_populated_run(&pass->populated, from, pass->n_pages, &is_hole);
-        if (!is_hole) {
-            *ret_first = from / TABLE_PAGES * TABLE_PAGES;
-            *ret_end =
-                gw_min_u64(gw_align_up(next, TABLE_PAGES), pass->n_pages);
-            return true;
-        }
-        from = next;
+    if (data >= n_pages) {
+        return false;
     }
-    return false;
+    *ret_first = data - data % TABLE_PAGES;
+    do {
+        end = gw_min_u64(data - data % TABLE_PAGES + TABLE_PAGES, n_pages);
+        data = gw_populated_next_data(populated, end, n_pages);
+    } while (data < n_pages && data - end < TABLE_PAGES);
+    *ret_end = end;
+    return true;
 }
 
 static int protect_clusters(struct pass *pass)

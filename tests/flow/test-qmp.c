@@ -698,6 +698,9 @@ static void test_qmp__query_commands(void **state)
         "migrate-continue",
         "getfd",
         "closefd",
+        "add-fd",
+        "remove-fd",
+        "query-fdsets",
         "human-monitor-command",
     };
     struct world *w = *state;

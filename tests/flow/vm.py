@@ -65,13 +65,15 @@ class Folder:
 class Vm:
     """One process; use it in a `with`. Console output is in `text`."""
 
-    def __init__(self, folder, *options, accel="thread", qmp=True, read=True):
+    def __init__(self, folder, *options, accel="thread", qmp=True, read=True,
+                 pass_fds=()):
         self.socket = folder.file("qmp.sock")
         self.line = [program(), "run", "--accel", accel, "--serial", "stdio",
                      *options]
         if qmp:
             self.line += ["--qmp", f"unix:{self.socket}"]
         self.with_qmp = qmp
+        self.pass_fds = pass_fds
         self.read = read
         self.text = ""
         self.errors = ""
@@ -82,7 +84,7 @@ class Vm:
             os.unlink(self.socket)
         self.process = subprocess.Popen(
             self.line, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE)
+            stderr=subprocess.PIPE, pass_fds=self.pass_fds)
         self.readers = []
         self.start_reading(self.read_errors)
         if self.read:

@@ -5,6 +5,7 @@ Of each machine there are, from one boot:
   plain    saved while the guest ran; the guest is stopped at the end of it
   mapped   saved with mapped-ram while the guest ran on, some ticks later
   multifd  saved with mapped-ram by two channels while the guest ran
+  direct   saved likewise by eight channels with direct I/O
   offset   saved with mapped-ram of the stopped guest, OFFSET bytes into the
            file
 
@@ -26,7 +27,7 @@ from peer.qemu import MACHINES, MEMORY_MIB, BOOT_SECONDS, Qemu
 
 # Not a multiple of anything, so that a forgotten offset shows.
 OFFSET = 5000
-KINDS = ("plain", "mapped", "multifd", "offset")
+KINDS = ("plain", "mapped", "multifd", "direct", "offset")
 
 
 class Capture:
@@ -35,7 +36,8 @@ class Capture:
     def __init__(self, machine, folder, kind):
         self.machine = machine
         self.mapped = kind != "plain"
-        self.multifd = kind == "multifd"
+        self.multifd = kind in ("multifd", "direct")
+        self.direct = kind == "direct"
         self.offset = OFFSET if kind == "offset" else 0
         self.path = os.path.join(folder, f"{kind}.mig")
         self.console_path = os.path.join(folder, f"{kind}.console")
@@ -64,7 +66,7 @@ def key(machine):
 def save_once(vm, folder, kind, before_ticks):
     vm.wait_ticks(before_ticks)
     item = Capture(vm.machine, folder, kind)
-    vm.save(item.path, item.mapped, item.offset, item.multifd)
+    vm.save(item.path, item.mapped, item.offset, item.multifd, item.direct)
     text = vm.console()
     guest.check(text)
     with open(item.console_path, "w", encoding="utf-8") as file:
@@ -85,6 +87,7 @@ def make(machine, folder):
         save_once(vm, folder, "plain", 2)
         save_once(vm, folder, "mapped", 4)
         save_once(vm, folder, "multifd", 4)
+        save_once(vm, folder, "direct", 4)
         vm.qmp.command("stop")
         save_once(vm, folder, "offset", 4)
 

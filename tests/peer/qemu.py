@@ -100,9 +100,11 @@ class Qemu:
                                    f"ends in {text[-400:]!r}")
             time.sleep(0.1)
 
-    def save(self, path, mapped, offset=0, multifd=False):
+    def save(self, path, mapped, offset=0, multifd=False, direct=False):
         """Save to a file and wait for it; the guest is stopped then."""
         self.qmp.capabilities(mapped_ram=mapped, multifd=multifd)
+        self.qmp.command("migrate-set-parameters", direct_io=direct,
+                         multifd_channels=8 if direct else 2)
         uri = f"file:{path}" + (f",offset={offset}" if offset else "")
         self.qmp.command("migrate", uri=uri)
         return self.qmp.wait_migration()

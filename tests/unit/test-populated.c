@@ -143,6 +143,8 @@ static void check_walk(struct gw_ram_block *block, const char *data,
                 expected++;
             }
             check_run(&populated, first, end, expected, hole);
+            assert_int_equal(gw_populated_next_data(&populated, first, end),
+                             hole ? expected : first);
         }
     }
     gw_populated_deinit(&populated);
@@ -219,7 +221,7 @@ static void test_populated__finds_untouched_private_memory(void **state)
 {
     (void)state;
     if (!kernel_scans()) {
-        print_message("PAGEMAP_SCAN is missing\n");
+        print_message("# PAGEMAP_SCAN is missing\n");
         skip();
     }
     check_all_private(GW_POPULATED_SCAN);

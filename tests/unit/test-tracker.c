@@ -148,7 +148,7 @@ static void skip_without_pagemap(void)
 
     if (r < 0) {
         assert_int_equal(r, -ENOTSUP);
-        print_message("%s\n", gw_error_text(error));
+        print_message("# %s\n", gw_error_text(error));
         gw_error_free(error);
         skip();
     }
@@ -250,7 +250,7 @@ static void test_pagemap__reports_what_was_written(void **state)
     (void)state;
     skip_without_pagemap();
     for (int kind = 0; kind < N_KINDS; kind++) {
-        print_message("%s\n", kind_names[kind]);
+        print_message("# %s\n", kind_names[kind]);
         check_written(kind);
     }
 }
@@ -370,7 +370,7 @@ static void test_pagemap__survives_dropped_entries(void **state)
     (void)state;
     skip_without_pagemap();
     for (int kind = 0; kind < N_KINDS; kind++) {
-        print_message("%s\n", kind_names[kind]);
+        print_message("# %s\n", kind_names[kind]);
         check_dropped(kind);
     }
 }

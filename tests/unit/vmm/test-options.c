@@ -4,10 +4,13 @@
 #include "options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -108,6 +111,40 @@ static void test_options__both_dashes_and_both_value_forms(void **state)
     vmm_options_deinit(&options);
 }
 
+static void test_options__dirty_ring(void **state)
+{
+    struct vmm_options options;
+
+    parse(&options, NULL, "--accel", "kvm", NULL);
+    assert_int_equal(options.accel, VMM_ACCEL_KVM);
+    assert_int_equal(options.dirty_ring_size, 0);
+    vmm_options_deinit(&options);
+    parse(&options, NULL, "-accel", "kvm,dirty-ring-size=4096", NULL);
+    assert_int_equal(options.accel, VMM_ACCEL_KVM);
+    assert_int_equal(options.dirty_ring_size, 4096);
+    vmm_options_deinit(&options);
+    parse(&options, NULL, "-accel", "kvm,dirty-ring-size=4096", "-accel", "kvm",
+          NULL);
+    assert_int_equal(options.dirty_ring_size, 0);
+    vmm_options_deinit(&options);
+    parse(&options, "must be a power of two", "-accel",
+          "kvm,dirty-ring-size=4095", NULL);
+    parse(&options, "'4K' is not a number", "-accel", "kvm,dirty-ring-size=4K",
+          NULL);
+    parse(&options, "'-1' is not a number", "-accel", "kvm,dirty-ring-size=-1",
+          NULL);
+    parse(&options, "'' is not a number", "-accel",
+          "kvm,dirty-ring-size=", NULL);
+    parse(&options, "is not a number", "-accel",
+          "kvm,dirty-ring-size=4294967296", NULL);
+    parse(&options, "property 'frob=1' is not known", "-accel", "kvm,frob=1",
+          NULL);
+    parse(&options, "property 'dirty-ring-size=1024' is not known", "-accel",
+          "thread,dirty-ring-size=1024", NULL);
+    parse(&options, "auto, kvm, thread", "-accel", "kv,dirty-ring-size=1024",
+          NULL);
+}
+
 static void test_options__character_devices(void **state)
 {
     struct vmm_options options;
@@ -176,16 +213,122 @@ static void test_options__wrong_use_is_named(void **state)
     parse(&options, "not one of on, off", "--sandbox", "maybe", NULL);
 }
 
+static void test_options__add_fd(void **state)
+{
+    struct vmm_options options;
+    const struct vmm_fdset_option *items;
+    int a = dup(STDIN_FILENO);
+    int b = dup(STDIN_FILENO);
+    char words[3][64];
+
+    /* One in two sets; numbers as strtol takes them, commas are doubled. */
+    snprintf(words[0], sizeof(words[0]), "fd=%d,set=1", a);
+    snprintf(words[1], sizeof(words[1]), "set=0x10,opaque=a,,b,fd=%d", a);
+    snprintf(words[2], sizeof(words[2]), "fd=%d,set=5000000000,opaque=", b);
+    parse(&options, NULL, "-add-fd", words[0], "--add-fd", words[1], "--add-fd",
+          words[2], NULL);
+    assert_int_equal(options.fdsets.n_items, 3);
+    items = options.fdsets.items;
+    assert_int_equal(items[0].set, 1);
+    assert_null(items[0].opaque);
+    assert_int_equal(items[1].set, 16);
+    assert_string_equal(items[1].opaque, "a,b");
+    assert_int_equal(items[2].set, 5000000000);
+    assert_string_equal(items[2].opaque, "");
+    for (int i = 0; i < 3; i++) {
+        assert_true(items[i].fd > STDERR_FILENO);
+        assert_true(fcntl(items[i].fd, F_GETFD) & FD_CLOEXEC);
+    }
+    /* Only the duplicates are left. */
+    assert_int_equal(fcntl(a, F_GETFD), -1);
+    assert_int_equal(fcntl(b, F_GETFD), -1);
+    a = items[0].fd;
+    vmm_options_deinit(&options);
+    assert_int_equal(fcntl(a, F_GETFD), -1);
+}
+
+static void test_options__add_fd_wrong_use(void **state)
+{
+    static const struct {
+        const char *value;
+        const char *part;
+    } cases[] = {
+        {"set=1", "fd option is required and must be non-negative"},
+        {"fd=-1,set=1", "fd option is required and must be non-negative"},
+        {"fd=2,set=1", "fd cannot be a standard I/O stream"},
+        {"fd=999", "fd is not valid or already in use"},
+        {"fd=99999999999,set=1", "fd is not valid or already in use"},
+        {"fd=%d", "set option is required and must be non-negative"},
+        {"fd=%d,set=-2", "set option is required and must be non-negative"},
+        {"fd=x,set=1", "Parameter 'fd' expects a number"},
+        {"fd=,set=1", "Parameter 'fd' expects a number"},
+        {"fd=%d,set=1x", "Parameter 'set' expects a number"},
+        {"fd=%d,set=1,foo=1", "Invalid parameter 'foo'"},
+        {"9,1", "Invalid parameter '9'"},
+        {"", "fd option is required and must be non-negative"},
+    };
+    struct vmm_options options;
+    int fd = dup(STDIN_FILENO);
+    char word[64];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *at = strstr(cases[i].value, "%d");
+
+        if (at) {
+            snprintf(word, sizeof(word), "%.*s%d%s", (int)(at - cases[i].value),
+                     cases[i].value, fd, at + 2);
+        } else {
+            snprintf(word, sizeof(word), "%s", cases[i].value);
+        }
+        parse(&options, cases[i].part, "--add-fd", word, NULL);
+        vmm_options_deinit(&options);
+    }
+    /* One of our own. */
+    assert_int_equal(fcntl(fd, F_SETFD, FD_CLOEXEC), 0);
+    snprintf(word, sizeof(word), "fd=%d,set=1", fd);
+    parse(&options, "fd is not valid or already in use", "--add-fd", word,
+          NULL);
+    vmm_options_deinit(&options);
+    close(fd);
+}
+
+static void test_options__machine(void **state)
+{
+    struct vmm_options options;
+
+    parse(&options, NULL, NULL);
+    assert_true(options.machine.acpi);
+    vmm_options_deinit(&options);
+    parse(&options, NULL, "-M", "microvm,acpi=off,pic=off,pit=off", NULL);
+    assert_false(options.machine.acpi);
+    vmm_options_deinit(&options);
+    parse(&options, NULL, "--machine=type=microvm,acpi=auto", NULL);
+    assert_true(options.machine.acpi);
+    vmm_options_deinit(&options);
+    parse(&options, "'q35' is not microvm", "-M", "q35", NULL);
+    parse(&options, "'microvm2' is not", "-M", "microvm2", NULL);
+    parse(&options, "acpi=maybe", "-M", "microvm,acpi=maybe", NULL);
+    parse(&options, "pit=on is not supported, only pit=off", "-M",
+          "microvm,pit=on", NULL);
+    parse(&options, "property 'frob'", "-M", "microvm,frob=on", NULL);
+    parse(&options, "'' has no value", "-M", "microvm,", NULL);
+    parse(&options, "'acpi' has no value", "-M", "microvm,acpi", NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_options__defaults),
         cmocka_unit_test(test_options__memory_sizes),
         cmocka_unit_test(test_options__both_dashes_and_both_value_forms),
+        cmocka_unit_test(test_options__dirty_ring),
         cmocka_unit_test(test_options__character_devices),
         cmocka_unit_test(test_options__stdio_has_one_user),
         cmocka_unit_test(test_options__uuid),
+        cmocka_unit_test(test_options__machine),
         cmocka_unit_test(test_options__wrong_use_is_named),
+        cmocka_unit_test(test_options__add_fd),
+        cmocka_unit_test(test_options__add_fd_wrong_use),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

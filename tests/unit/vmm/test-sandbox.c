@@ -20,6 +20,8 @@
 
 #include <cmocka.h>
 
+#include "ram/write_scan.h"
+
 /* Runs a check in a child in the sandbox; its status is the answer. */
 static int in_sandbox(int (*check)(void))
 {
@@ -109,12 +111,28 @@ static void test_sandbox__allows_what_it_does(void **state)
     assert_int_equal(in_sandbox(can_do), 0);
 }
 
+static int can_track(void)
+{
+    return gw_write_scan_probe(NULL) == 0 ? 0 : 1;
+}
+
+/* The accelerator thread finds written pages inside the sandbox, too. */
+static void test_sandbox__allows_dirty_tracking(void **state)
+{
+    if (gw_write_scan_probe(NULL) < 0) {
+        print_message("# no tracking by pagemap here\n");
+        skip();
+    }
+    assert_int_equal(in_sandbox(can_track), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sandbox__no_new_privileges),
         cmocka_unit_test(test_sandbox__refuses_what_a_vmm_never_does),
         cmocka_unit_test(test_sandbox__allows_what_it_does),
+        cmocka_unit_test(test_sandbox__allows_dirty_tracking),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -131,7 +131,7 @@ static int do_chunk(void *opaque, unsigned int worker,
         r = put_run(pipeline, worker, &run, errp);
     }
     if (r < 0) {
-        return gw_error_prefix(errp, r, "RAM block '%s'", set->block->idstr);
+        return r;
     }
     gw_bitmap_clear_range(set->pages, chunk->first, chunk->end);
     return 0;

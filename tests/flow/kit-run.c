@@ -30,31 +30,48 @@ int kit_wait(struct gw_migration *migration, struct gw_error **errp)
     return r;
 }
 
-static void make_settings(struct gw_settings *settings, bool mapped)
+static void set_capability(struct gw_settings *settings,
+                           enum gw_capability capability, bool on)
 {
     struct gw_error *error = NULL;
 
-    KIT_CHECK(gw_settings_init(settings) == 0, "out of memory");
-    KIT_CHECK(gw_settings_set_capability(settings, GW_CAP_MAPPED_RAM, mapped,
-                                         &error) == 0,
-              "%s", gw_error_text(error));
-    KIT_CHECK(gw_settings_set_uint(settings,
-                                   gw_parameter_info_find("max-bandwidth"), 0,
-                                   &error) == 0,
+    KIT_CHECK(gw_settings_set_capability(settings, capability, on, &error) == 0,
               "%s", gw_error_text(error));
 }
 
+static void set_parameter(struct gw_settings *settings, const char *name,
+                          uint64_t value)
+{
+    struct gw_error *error = NULL;
+
+    KIT_CHECK(gw_settings_set_uint(settings, gw_parameter_info_find(name),
+                                   value, &error) == 0,
+              "%s", gw_error_text(error));
+}
+
+void kit_settings_init(struct gw_settings *settings, const struct kit_how *how)
+{
+    KIT_CHECK(gw_settings_init(settings) == 0, "out of memory");
+    set_capability(settings, GW_CAP_MAPPED_RAM, how->mapped);
+    set_capability(settings, GW_CAP_MULTIFD, how->n_channels > 0);
+    set_parameter(settings, "max-bandwidth", 0);
+    set_parameter(settings, "direct-io", how->direct);
+    if (how->n_channels > 0) {
+        set_parameter(settings, "multifd-channels", how->n_channels);
+    }
+}
+
 /* Starts either side. */
-static int start(struct kit_machine *m, const char *uri, bool mapped,
-                 bool incoming, struct gw_migration **ret_migration,
-                 struct gw_error **errp)
+static int start(struct kit_machine *m, const char *uri,
+                 const struct kit_how *how, bool incoming,
+                 struct gw_migration **ret_migration, struct gw_error **errp)
 {
     struct gw_address *address = NULL;
     struct gw_error *error = NULL;
     struct gw_settings settings;
     int r;
 
-    make_settings(&settings, mapped);
+    kit_settings_init(&settings, how);
     KIT_CHECK(gw_address_parse(uri, &address, &error) == 0, "%s",
               gw_error_text(error));
     if (incoming) {
@@ -69,11 +86,12 @@ static int start(struct kit_machine *m, const char *uri, bool mapped,
     return r;
 }
 
-static int migrate(struct kit_machine *m, const char *uri, bool mapped,
-                   bool incoming, struct gw_error **errp)
+static int migrate(struct kit_machine *m, const char *uri,
+                   const struct kit_how *how, bool incoming,
+                   struct gw_error **errp)
 {
     struct gw_migration *migration = NULL;
-    int r = start(m, uri, mapped, incoming, &migration, errp);
+    int r = start(m, uri, how, incoming, &migration, errp);
 
     return r < 0 ? r : kit_wait(migration, errp);
 }
@@ -81,24 +99,41 @@ static int migrate(struct kit_machine *m, const char *uri, bool mapped,
 struct gw_migration *kit_save_start(struct kit_machine *m, const char *uri,
                                     bool mapped)
 {
+    const struct kit_how how = {.mapped = mapped};
     struct gw_migration *migration = NULL;
     struct gw_error *error = NULL;
 
-    KIT_CHECK(start(m, uri, mapped, false, &migration, &error) == 0, "%s",
+    KIT_CHECK(start(m, uri, &how, false, &migration, &error) == 0, "%s",
               gw_error_text(error));
     return migration;
+}
+
+int kit_save_by(struct kit_machine *m, const char *uri,
+                const struct kit_how *how, struct gw_error **errp)
+{
+    return migrate(m, uri, how, false, errp);
+}
+
+int kit_load_by(struct kit_machine *m, const char *uri,
+                const struct kit_how *how, struct gw_error **errp)
+{
+    return migrate(m, uri, how, true, errp);
 }
 
 int kit_save(struct kit_machine *m, const char *uri, bool mapped,
              struct gw_error **errp)
 {
-    return migrate(m, uri, mapped, false, errp);
+    const struct kit_how how = {.mapped = mapped};
+
+    return migrate(m, uri, &how, false, errp);
 }
 
 int kit_load(struct kit_machine *m, const char *uri, bool mapped,
              struct gw_error **errp)
 {
-    return migrate(m, uri, mapped, true, errp);
+    const struct kit_how how = {.mapped = mapped};
+
+    return migrate(m, uri, &how, true, errp);
 }
 
 void kit_check_cannot_run(struct kit_machine *m)

@@ -106,7 +106,23 @@ void kit_machine_check_equal(struct kit_machine *a, struct kit_machine *b);
 /* Ends the program if any memory or state is not as after init. */
 void kit_machine_check_untouched(struct kit_machine *m);
 
+/* How a machine is moved. */
+struct kit_how {
+    bool mapped;
+    bool direct;
+    unsigned int n_channels; /* of multifd; 0: without it */
+};
+
+/* The settings for it, with no limit of bandwidth. */
+void kit_settings_init(struct gw_settings *settings, const struct kit_how *how);
+
 /* Runs a migration to its end; ends the program if it hangs. */
+int kit_save_by(struct kit_machine *m, const char *uri,
+                const struct kit_how *how, struct gw_error **errp);
+int kit_load_by(struct kit_machine *m, const char *uri,
+                const struct kit_how *how, struct gw_error **errp);
+
+/* The same in one thread and through the page cache. */
 int kit_save(struct kit_machine *m, const char *uri, bool mapped,
              struct gw_error **errp);
 /* Starts a save; ends the program if it cannot be started. */

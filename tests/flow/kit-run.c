@@ -44,8 +44,7 @@ static void turn_on(struct gw_settings *settings, enum gw_capability capability,
               "%s", gw_error_text(error));
 }
 
-static void make_settings(struct gw_settings *settings,
-                          const struct kit_way *way)
+void kit_settings_init(struct gw_settings *settings, const struct kit_way *way)
 {
     KIT_CHECK(gw_settings_init(settings) == 0, "out of memory");
     turn_on(settings, GW_CAP_MAPPED_RAM, way->mapped);
@@ -77,7 +76,7 @@ static int start(struct kit_machine *m, const char *uri,
     struct gw_settings settings;
     int r;
 
-    make_settings(&settings, way);
+    kit_settings_init(&settings, way);
     KIT_CHECK(gw_address_parse(uri, &address, &error) == 0, "%s",
               gw_error_text(error));
     if (incoming) {
@@ -123,7 +122,7 @@ void kit_update(struct gw_migration *migration, const struct kit_way *way)
 {
     struct gw_settings settings;
 
-    make_settings(&settings, way);
+    kit_settings_init(&settings, way);
     gw_migration_update(migration, &settings);
     gw_settings_deinit(&settings);
 }
@@ -177,14 +176,21 @@ struct gw_migration *kit_save_start(struct kit_machine *m, const char *uri,
     return kit_save_begin(m, uri, &way);
 }
 
+int kit_save_by(struct kit_machine *m, const char *uri,
+                const struct kit_way *way, struct gw_error **errp)
+{
+    struct gw_migration *migration = NULL;
+    int r = kit_save_try(m, uri, way, &migration, errp);
+
+    return r < 0 ? r : kit_wait(migration, errp);
+}
+
 int kit_save(struct kit_machine *m, const char *uri, bool mapped,
              struct gw_error **errp)
 {
     const struct kit_way way = KIT_WAY(.mapped = mapped);
-    struct gw_migration *migration = NULL;
-    int r = kit_save_try(m, uri, &way, &migration, errp);
 
-    return r < 0 ? r : kit_wait(migration, errp);
+    return kit_save_by(m, uri, &way, errp);
 }
 
 int kit_load(struct kit_machine *m, const char *uri, bool mapped,

@@ -143,6 +143,9 @@ struct kit_way {
 #define KIT_WAY_SIZE 64u
 const char *kit_way_name(const struct kit_way *way, char name[KIT_WAY_SIZE]);
 
+/* The settings for it. */
+void kit_settings_init(struct gw_settings *settings, const struct kit_way *way);
+
 /* Starts a save; what is refused at once is returned. */
 int kit_save_try(struct kit_machine *m, const char *uri,
                  const struct kit_way *way, struct gw_migration **ret_migration,
@@ -162,6 +165,10 @@ void kit_await_status(struct gw_migration *migration,
 void kit_await_passes(struct gw_migration *migration, uint64_t n_passes);
 
 /* Runs a migration to its end; ends the program if it hangs. */
+int kit_save_by(struct kit_machine *m, const char *uri,
+                const struct kit_way *way, struct gw_error **errp);
+
+/* The same in one thread and through the page cache. */
 int kit_save(struct kit_machine *m, const char *uri, bool mapped,
              struct gw_error **errp);
 /* Starts a save; ends the program if it cannot be started. */

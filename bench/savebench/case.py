@@ -104,10 +104,12 @@ def memory_available():
     raise RuntimeError("no MemAvailable in /proc/meminfo")
 
 
-def reason_to_skip(case):
+def reason_to_skip(case, profile_is_there):
     """Why a case cannot be measured here, or None."""
     needed = memory_needed(case) + GIB // 2
     available = memory_available()
+    if profile_is_there:
+        available += case.size
     if needed > available:
         return (
             f"needs {needed >> 20} MiB of memory, "

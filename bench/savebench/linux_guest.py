@@ -25,11 +25,11 @@ sys.path.insert(
 )
 
 from linux.archive import Archive  # noqa: E402
-from linux.kernel import kernel  # noqa: E402
+from linux.kernel import KernelMissing, kernel  # noqa: E402
 from linux.tsc import tsc_khz  # noqa: E402
 
-BOOT_SECONDS = 240
-MAX_MIB = 1024
+BOOT_SECONDS = 600
+MIN_MIB, MAX_MIB = 512, 1024
 READY = "guest is ready"
 BLOCK = "microvm.ram"
 
@@ -142,13 +142,22 @@ def _boot_and_save(qemu, directory, mib, image):
         process.wait()
 
 
+class NoLinux(Exception):
+    """A Linux guest cannot be had here; says why."""
+
+
 def capture(qemu, godwit, directory, size):
-    """Path of a raw file with the RAM of a Linux guest of at most `size`."""
+    """Path of a raw file with the RAM of a Linux guest, which has as much as
+    will be used of it, within limits."""
+    mib = max(MIN_MIB, min(size >> 20, MAX_MIB))
     folder = os.path.join(directory, "linux")
     raw = os.path.join(folder, "raw")
-    os.makedirs(folder)
     image = os.path.join(folder, "image")
-    _boot_and_save(qemu, folder, min(size >> 20, MAX_MIB), image)
+    os.makedirs(folder)
+    try:
+        _boot_and_save(qemu, folder, mib, image)
+    except (KernelMissing, FileNotFoundError, RuntimeError) as error:
+        raise NoLinux(str(error)) from error
     subprocess.run(
         [godwit, "convert", "--to", "raw", image, raw],
         stdout=subprocess.DEVNULL,

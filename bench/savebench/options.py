@@ -13,7 +13,7 @@ Saves guest memory to files and restores it, by godwit and by QEMU in turn,
 with fio's speed on the same file system in the same run. Prints a table.
 Exit status: 1 if a run fails, restored memory differs, or a check fails:
 memory beside the guest's, page cache after a direct save, pages populated by
-a save; 77 if QEMU is missing. Times are reported, never judged, but for
+a save; 77 if QEMU or fio is missing. Times are reported, never judged, but for
 `touched`, where two of godwit's own are compared.
 """
 EPILOG = """\
@@ -74,7 +74,12 @@ def _parser():
         help="128 MiB, one round, no fio, no Linux: does it work",
     )
     what.add_argument(
-        "--size", **many, type=int, dest="sizes", help="MiB; default 1024"
+        "--size",
+        **many,
+        type=int,
+        dest="sizes",
+        metavar="MIB",
+        help="of guest memory; default 1024",
     )
     what.add_argument(
         "--profile",
@@ -107,7 +112,10 @@ def _parser():
         help="default: qemu and godwit; libgodwit is bench/mem-machine",
     )
     what.add_argument(
-        "--rounds", type=int, help="default 4; even: ABBA; --full 2, --live 1"
+        "--rounds",
+        type=int,
+        metavar="N",
+        help="default 4; even: ABBA; --full 2, --live 1",
     )
     live = parser.add_argument_group("live saves")
     live.add_argument(
@@ -120,6 +128,7 @@ def _parser():
         **many,
         type=int,
         dest="rates",
+        metavar="N",
         help="pages dirtied per second; default 0, 1000, 10000, 100000",
     )
     live.add_argument(
@@ -134,17 +143,25 @@ def _parser():
         "--directory",
         **many,
         dest="directories",
+        metavar="FOLDER",
         help="on the file system to measure; default: the build folder",
     )
     where.add_argument(
         "--memory",
+        metavar="FOLDER",
         default="/dev/shm",
         help="a tmpfs for guest memory; default %(default)s",
     )
-    where.add_argument("--qemu", default="qemu-system-x86_64")
-    where.add_argument("--godwit", default=os.path.join(build, "godwit"))
     where.add_argument(
-        "--mem-machine", default=os.path.join(build, "bench", "mem-machine")
+        "--qemu", metavar="FILE", default="qemu-system-x86_64"
+    )
+    where.add_argument(
+        "--godwit", metavar="FILE", default=os.path.join(build, "godwit")
+    )
+    where.add_argument(
+        "--mem-machine",
+        metavar="FILE",
+        default=os.path.join(build, "bench", "mem-machine"),
     )
     where.add_argument(
         "--no-limits", action="store_true", help="do not run fio"

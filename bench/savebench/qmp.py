@@ -5,7 +5,7 @@ import socket
 import time
 
 
-class QmpError(Exception):
+class QmpError(RuntimeError):
     """The VMM answered with an error, or not at all."""
 
 

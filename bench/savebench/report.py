@@ -161,8 +161,7 @@ LIMIT_COLUMNS = (
     ("fio", "<", lambda r: r["way"]),
     ("GiB/s", ">", lambda r: f"{r['gib_per_s']:.2f}"),
     ("min..max", ">", lambda r: f"{r['min']:.2f}..{r['max']:.2f}"),
-    ("allocated before", "<",
-     lambda r: "yes" if r["allocated_before"] else "no"),
+    ("--fallocate", "<", lambda r: r["allocation"]),
 )
 
 

@@ -15,7 +15,7 @@ import sys
 ALLOWED_HOSTS = re.compile(
     r"(^|\.)(example\.(com|org|net)|kernel\.org|qemu\.org|gnu\.org"
     r"|json-schema\.org|keepachangelog\.com|semver\.org|editorconfig\.org"
-    r"|intel\.com|amd\.com|github\.com|gitlab\.com|localhost|127\.0\.0\.1)$")
+    r"|w3\.org|intel\.com|amd\.com|github\.com|gitlab\.com|localhost|127\.0\.0\.1)$")
 ADDRESS = re.compile(r"\b(?:https?|ftp)://([A-Za-z0-9._-]+)")
 # A mirror named without a scheme.
 MIRROR = re.compile(r"\b(?:[a-z0-9-]+\.)+debian\.(?:org|net)\b")

@@ -151,10 +151,26 @@ static void submit(struct gw_queue *queue, struct op *op)
 }
 
 /*
- * Waits for an operation to complete, and submits what is left of it. After
- * a failure nothing is: it may have been of a submission, whose entry is in
- * the ring still and would go with the next one.
+ * An operation came back: submits what is left of it. After a failure nothing
+ * is submitted: it may have been of a submission, whose entry is in the ring
+ * still and would go with the next one.
  */
+static void complete(struct gw_queue *queue, struct op *op, int result)
+{
+    if (!queue->error && result == -ECANCELED) {
+        /*
+         * Nobody asks for that, but the kernel (6.18) does it when it cannot
+         * start a thread of its own, as under a storm of signals.
+         */
+        transfer(queue, op);
+    } else if (!queue->error && take_result(queue, op, result)) {
+        submit(queue, op);
+        return;
+    }
+    set_idle(queue, op);
+}
+
+/* Waits for an operation to come back. */
 static void reap(struct gw_queue *queue)
 {
     struct io_uring_cqe *cqe;
@@ -169,11 +185,7 @@ static void reap(struct gw_queue *queue)
     op = io_uring_cqe_get_data(cqe);
     r = cqe->res;
     io_uring_cqe_seen(&queue->ring, cqe);
-    if (take_result(queue, op, r) && !queue->error) {
-        submit(queue, op);
-    } else {
-        set_idle(queue, op);
-    }
+    complete(queue, op, r);
 }
 
 /*

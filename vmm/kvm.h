@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <godwit/error.h>
 
@@ -255,6 +256,15 @@ int vmm_kvm_add_tracker(struct vmm_accel *accel, struct gw_error **errp)
 /* Cold start; a function of the accelerator's table. */
 int vmm_kvm_boot(struct vmm_accel *accel, const struct vmm_options *options,
                  struct gw_error **errp) GW_MUST_CHECK;
+
+/* ---- kvm_report.c ---- */
+
+/* Prints what people want to know of registers and events. */
+void vmm_kvm_report_print(FILE *to, const struct vmm_cpu *cpu);
+/* Whether this is how a vCPU starts after a reset. */
+bool vmm_kvm_report_is_reset(const struct vmm_cpu *cpu);
+/* Tells on standard error where a vCPU, on its own thread, has got stuck. */
+void vmm_kvm_report(struct vmm_kvm_vcpu *vcpu);
 
 /* ---- kvm_vcpu.c ---- */
 

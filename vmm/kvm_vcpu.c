@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "machine.h"
-#include "util.h"
 
 /* A machine check setup that the guest sees as QEMU's. */
 static void setup_mce(struct vmm_kvm_vcpu *vcpu)
@@ -118,32 +117,9 @@ static void handle_mmio(struct vmm_kvm_vcpu *vcpu)
     }
 }
 
-static void print_registers(struct vmm_kvm_vcpu *vcpu)
-{
-    static const char *const names[] = {
-        "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-        "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
-    struct vmm_cpu *cpu = &vcpu->cpu;
-
-    if (vmm_kvm_get_regs(vcpu, NULL) < 0 || vmm_kvm_get_sregs(vcpu, NULL) < 0) {
-        return;
-    }
-    for (size_t i = 0; i < VMM_ARRAY_SIZE(names); i++) {
-        fprintf(stderr, "%s%s %016llx%s", i % 4 == 0 ? "  " : "", names[i],
-                (unsigned long long)cpu->regs[i], i % 4 == 3 ? "\n" : "  ");
-    }
-    fprintf(stderr,
-            "  rip %016llx  rflags %016llx  cs %04x  cr0 %llx  cr2 %llx  "
-            "cr3 %llx  cr4 %llx  efer %llx\n",
-            (unsigned long long)cpu->rip, (unsigned long long)cpu->rflags,
-            cpu->segments[VMM_CS].selector, (unsigned long long)cpu->cr0,
-            (unsigned long long)cpu->cr2, (unsigned long long)cpu->cr3,
-            (unsigned long long)cpu->cr4, (unsigned long long)cpu->efer);
-}
-
 static void fail(struct vmm_kvm_vcpu *vcpu)
 {
-    print_registers(vcpu);
+    vmm_kvm_report(vcpu);
     vmm_machine_request_end(vcpu->kvm->machine, VMM_END_ERROR);
 }
 
@@ -210,6 +186,7 @@ static void handle_exit(struct vmm_kvm_vcpu *vcpu)
     case KVM_EXIT_SHUTDOWN:
         fprintf(stderr, "godwit run: vCPU %u: triple fault, the guest resets\n",
                 vcpu->index);
+        vmm_kvm_report(vcpu);
         vmm_machine_request_end(machine, VMM_END_RESET);
         break;
     case KVM_EXIT_SYSTEM_EVENT:

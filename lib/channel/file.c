@@ -317,7 +317,10 @@ int gw_file_open_outgoing(const char *path, uint64_t offset, bool direct,
     }
     /* Replace what a symbolic link points to, not the link. */
     real = realpath(path, NULL);
-    return open_beside(real ? real : path, offset, direct, ret_channel, errp);
+    if (!real) {
+        return cannot_create(path, -errno, errp);
+    }
+    return open_beside(real, offset, direct, ret_channel, errp);
 }
 
 int gw_file_open_incoming(const char *path, uint64_t offset, bool direct,

@@ -37,8 +37,9 @@ struct gw_queue {
     /* free operations are idle[0 .. n_idle - 1] */
     unsigned int n_idle;
     unsigned int *idle;
-    /* the first failure */
+    /* the first failure, and where in the file */
     struct gw_error *error;
+    uint64_t failed_offset;
     struct op ops[];
 };
 
@@ -72,6 +73,7 @@ static void set_failed(struct gw_queue *queue, const struct op *op, int code)
     if (queue->error) {
         return;
     }
+    queue->failed_offset = op->offset;
     if (op->is_write) {
         gw_channel_write_failed(queue->channel, code, &queue->error);
     } else if (code == -ENODATA) {
@@ -148,7 +150,27 @@ static void submit(struct gw_queue *queue, struct op *op)
     }
 }
 
-/* Waits for an operation to complete, and submits what is left of it. */
+/*
+ * An operation came back: submits what is left of it. After a failure nothing
+ * is submitted: it may have been of a submission, whose entry is in the ring
+ * still and would go with the next one.
+ */
+static void complete(struct gw_queue *queue, struct op *op, int result)
+{
+    if (!queue->error && result == -ECANCELED) {
+        /*
+         * Nobody asks for that, but the kernel (6.18) does it when it cannot
+         * start a thread of its own, as under a storm of signals.
+         */
+        transfer(queue, op);
+    } else if (!queue->error && take_result(queue, op, result)) {
+        submit(queue, op);
+        return;
+    }
+    set_idle(queue, op);
+}
+
+/* Waits for an operation to come back. */
 static void reap(struct gw_queue *queue)
 {
     struct io_uring_cqe *cqe;
@@ -163,11 +185,7 @@ static void reap(struct gw_queue *queue)
     op = io_uring_cqe_get_data(cqe);
     r = cqe->res;
     io_uring_cqe_seen(&queue->ring, cqe);
-    if (take_result(queue, op, r)) {
-        submit(queue, op);
-    } else {
-        set_idle(queue, op);
-    }
+    complete(queue, op, r);
 }
 
 /*
@@ -312,6 +330,15 @@ int gw_queue_drain(struct gw_queue *queue, struct gw_error **errp)
 {
     wait_all(queue);
     return result(queue, errp);
+}
+
+bool gw_queue_failed_at(const struct gw_queue *queue, uint64_t *ret_offset)
+{
+    if (!queue->error) {
+        return false;
+    }
+    *ret_offset = queue->failed_offset;
+    return true;
 }
 
 const char *gw_queue_engine(const struct gw_queue *queue)

@@ -14,6 +14,7 @@
 #ifndef GW_CHANNEL_QUEUE_H
 #define GW_CHANNEL_QUEUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -54,6 +55,12 @@ int gw_queue_read(struct gw_queue *queue, const struct iovec *iov,
 
 /* Waits until nothing is under way. */
 int gw_queue_drain(struct gw_queue *queue, struct gw_error **errp);
+
+/*
+ * Whether an operation failed, and where in the file: which one it was the
+ * call that returns the error cannot know.
+ */
+bool gw_queue_failed_at(const struct gw_queue *queue, uint64_t *ret_offset);
 
 /* "io_uring" or "preadv". */
 const char *gw_queue_engine(const struct gw_queue *queue);

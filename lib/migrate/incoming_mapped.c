@@ -44,6 +44,7 @@ struct worker {
 struct load {
     struct gw_migration *migration;
     struct gw_incoming_block *blocks;
+    size_t n_blocks;
     struct gw_page_set *sets;
     struct gw_pool *pool;
     unsigned int n_workers; /* made so far */
@@ -54,17 +55,14 @@ static int submit(struct worker *w, struct gw_error **errp)
 {
     struct gw_incoming_block *b = gw_take(&w->block);
     unsigned int n_iov = w->n_iov;
-    int r;
 
     if (!b) {
         return 0;
     }
     w->n_iov = 0;
-    r = gw_queue_read(w->queue, w->iov, n_iov,
-                      b->entry.pages_offset + w->first * GW_TARGET_PAGE_SIZE,
-                      errp);
-    return gw_error_prefix(errp, r, "page at %#llx",
-                           (unsigned long long)w->first * GW_TARGET_PAGE_SIZE);
+    return gw_queue_read(w->queue, w->iov, n_iov,
+                         b->entry.pages_offset + w->first * GW_TARGET_PAGE_SIZE,
+                         errp);
 }
 
 static void add_piece(struct worker *w, void *base, uint64_t n_pages)
@@ -99,6 +97,33 @@ static int add_run(struct worker *w, struct gw_incoming_block *b,
     return r;
 }
 
+/*
+ * Says which page could not be read: of an operation that began earlier,
+ * perhaps in another block.
+ */
+static int say_where(const struct load *load, const struct worker *w, int r,
+                     struct gw_error **errp)
+{
+    const struct gw_stream_block *entry;
+    uint64_t offset;
+    size_t i;
+
+    if (!gw_queue_failed_at(w->queue, &offset)) {
+        return r;
+    }
+    for (i = 0; i < load->n_blocks; i++) {
+        entry = &load->blocks[i].entry;
+        if (entry->mapped && offset >= entry->pages_offset &&
+            offset - entry->pages_offset < entry->used_length) {
+            offset -= entry->pages_offset;
+            offset -= offset % GW_TARGET_PAGE_SIZE;
+            return gw_error_prefix(errp, r, "RAM block '%s': page at %#llx",
+                                   entry->idstr, (unsigned long long)offset);
+        }
+    }
+    return r;
+}
+
 static int load_chunk(void *opaque, unsigned int worker,
                       const struct gw_chunk *chunk, struct gw_error **errp)
 {
@@ -114,7 +139,7 @@ static int load_chunk(void *opaque, unsigned int worker,
         n_pages += end - first;
     }
     if (r < 0) {
-        return gw_error_prefix(errp, r, "RAM block '%s'", b->block->idstr);
+        return say_where(load, &load->workers[worker], r, errp);
     }
     atomic_fetch_add(&m->normal_pages, n_pages);
     atomic_fetch_add(&m->page_bytes, n_pages * GW_TARGET_PAGE_SIZE);
@@ -127,8 +152,9 @@ static int flush(void *opaque, unsigned int worker, struct gw_error **errp)
     struct worker *w = &load->workers[worker];
     int submitted = submit(w, errp);
     int drained = gw_queue_drain(w->queue, submitted < 0 ? NULL : errp);
+    int r = submitted < 0 ? submitted : drained;
 
-    return submitted < 0 ? submitted : drained;
+    return r < 0 ? say_where(load, w, r, errp) : 0;
 }
 
 static int open_worker(struct load *load, unsigned int depth,
@@ -185,8 +211,9 @@ static void close_load(struct load *load)
     free(load->sets);
 }
 
-static int list_sets(struct load *load, size_t n_blocks, struct gw_error **errp)
+static int list_sets(struct load *load, struct gw_error **errp)
 {
+    size_t n_blocks = load->n_blocks;
     size_t i;
 
     load->sets = calloc(n_blocks ? n_blocks : 1, sizeof(*load->sets));
@@ -206,8 +233,9 @@ int gw_incoming_mapped_load(struct gw_migration *migration,
 {
     static const struct gw_chunk_ops ops = {.chunk = load_chunk,
                                             .flush = flush};
-    struct load load = {.migration = migration, .blocks = blocks};
-    int r = list_sets(&load, n_blocks, errp);
+    struct load load = {
+        .migration = migration, .blocks = blocks, .n_blocks = n_blocks};
+    int r = list_sets(&load, errp);
 
     if (r == 0) {
         r = open_workers(&load, errp);

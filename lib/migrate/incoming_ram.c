@@ -123,6 +123,7 @@ static int prepare_block(struct gw_incoming_block *b, struct gw_error **errp)
         r = gw_ram_block_resize(block, b->entry.used_length, errp);
         if (r == 0 && block->resized) {
             r = block->resized(block->opaque, block, block->used_length, errp);
+            gw_error_prefix(errp, r, "RAM block '%s'", block->idstr);
         }
         if (r < 0) {
             return r;
@@ -154,8 +155,8 @@ static int read_bitmap(struct gw_incoming_ram *ram, struct gw_incoming_block *b,
     }
     if (!gw_bitmap_get_le(&b->received, bytes)) {
         return gw_error_set(errp, -EBADMSG,
-                            "bitmap has bits beyond the "
-                            "block");
+                            "RAM block '%s': bitmap has bits beyond the block",
+                            b->block->idstr);
     }
     n_set = gw_bitmap_count(&b->received);
     count(ram, 0, b->received.n_bits - n_set);
@@ -169,13 +170,7 @@ static int begin_block(struct gw_incoming_ram *ram, struct gw_incoming_block *b,
 {
     int r = prepare_block(b, errp);
 
-    if (r == 0 && b->entry.mapped) {
-        r = read_bitmap(ram, b, input, errp);
-    }
-    if (r < 0) {
-        return gw_error_prefix(errp, r, "RAM block '%s'", b->block->idstr);
-    }
-    return 0;
+    return r == 0 && b->entry.mapped ? read_bitmap(ram, b, input, errp) : r;
 }
 
 int gw_incoming_ram_begin(struct gw_incoming_ram *ram, struct gw_input *input,

@@ -11,6 +11,9 @@
  */
 #define SLACK_NS UINT64_C(20000000)
 
+/* Longest that a change of the limit may be missed. */
+#define STEP_NS UINT64_C(100000000)
+
 void gw_rate_init(struct gw_rate *rate, struct gw_migration *migration)
 {
     rate->migration = migration;
@@ -56,11 +59,13 @@ int gw_rate_pay(struct gw_rate *rate, uint64_t bytes, struct gw_error **errp)
     }
     paid_ns = add_debt(rate, bytes, bandwidth_bps);
     while (r == 0 && gw_now_ns() + SLACK_NS < paid_ns) {
-        r = gw_migration_wait_change(rate->migration, paid_ns, errp);
         if (gw_migration_max_bandwidth(rate->migration) != bandwidth_bps) {
             forgive(rate);
             break;
         }
+        /* A change between the question and the wait wakes nobody. */
+        r = gw_migration_wait_change(
+            rate->migration, gw_min_u64(paid_ns, gw_now_ns() + STEP_NS), errp);
     }
     return r;
 }

@@ -151,7 +151,7 @@ static int do_chunk(void *opaque, unsigned int worker,
         gw_racy_reads_end();
     }
     if (r < 0) {
-        return gw_error_prefix(errp, r, "RAM block '%s'", set->block->idstr);
+        return r;
     }
     gw_bitmap_clear_range(set->pages, chunk->first, chunk->end);
     return 0;

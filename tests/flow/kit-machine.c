@@ -1,114 +1,27 @@
 /*
- * Machines of random shape.
+ * Machines of any shape: made, filled, compared.
  */
 #include "kit.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "kit-guest.h"
+
 /* Fills what is in a file before and behind a block; must stay. */
 #define GUARD 0xa5
 #define GUARD_PAGES 2u
-
-/* Sizes around the words of a bitmap. */
-static const uint64_t page_counts[] = {1,  2,   3,   63,  64,  65,
-                                       67, 100, 127, 128, 129, 300};
-
-static uint64_t random_pages(struct kit_rng *rng)
-{
-    return page_counts[kit_below(rng,
-                                 sizeof(page_counts) / sizeof(page_counts[0]))];
-}
-
-static void random_block(struct kit_block_shape *b, size_t index,
-                         struct kit_rng *rng)
-{
-    snprintf(b->idstr, sizeof(b->idstr), "%s%u",
-             index ? "/rom@etc/block-" : "pc.ram-", (unsigned int)index);
-    b->backing = (enum kit_backing)kit_below(rng, KIT_BACKING_COUNT);
-    b->used_pages = random_pages(rng);
-    b->other_pages = b->used_pages;
-    b->max_pages = b->used_pages;
-    if (b->backing >= KIT_MEMFD && kit_chance(rng, 50)) {
-        b->fd_offset = 1 + kit_below(rng, 5);
-    }
-    if (kit_chance(rng, 30)) {
-        b->flags |= GW_RAM_RESIZEABLE;
-        b->other_pages = random_pages(rng);
-        b->max_pages =
-            b->used_pages > b->other_pages ? b->used_pages : b->other_pages;
-        b->max_pages += kit_below(rng, 3);
-    }
-    if (b->backing == KIT_OWN && kit_chance(rng, 30)) {
-        b->flags |= GW_RAM_READONLY;
-    }
-    if (b->backing == KIT_MEMFD || b->backing == KIT_MEMFD_OWN) {
-        b->flags |= GW_RAM_SHARED;
-    }
-}
-
-void kit_shape_random(struct kit_shape *shape, struct kit_rng *rng)
-{
-    size_t i;
-
-    memset(shape, 0, sizeof(*shape));
-    shape->n_blocks = 1 + kit_below(rng, KIT_MAX_BLOCKS);
-    for (i = 0; i < shape->n_blocks; i++) {
-        random_block(&shape->blocks[i], i, rng);
-    }
-    shape->devices =
-        (unsigned int)kit_below(rng, UINT64_C(1) << KIT_DEVICE_COUNT);
-    shape->running = kit_chance(rng, 50);
-}
-
-void kit_shape_small(struct kit_shape *shape)
-{
-    *shape = (struct kit_shape){
-        .blocks = {{.idstr = "pc.ram",
-                    .backing = KIT_MEMFD,
-                    .used_pages = 67,
-                    .other_pages = 67,
-                    .max_pages = 67,
-                    .fd_offset = 1,
-                    .flags = GW_RAM_SHARED},
-                   {.idstr = "/rom@etc/acpi/tables",
-                    .backing = KIT_ANONYMOUS,
-                    .used_pages = 2,
-                    .other_pages = 1,
-                    .max_pages = 4,
-                    .flags = GW_RAM_RESIZEABLE},
-                   {.idstr = "pc.bios",
-                    .backing = KIT_OWN,
-                    .used_pages = 1,
-                    .other_pages = 1,
-                    .max_pages = 1,
-                    .flags = GW_RAM_READONLY}},
-        .n_blocks = 3,
-        .devices = (1u << KIT_DEVICE_COUNT) - 1,
-        .running = true,
-    };
-}
-
-void kit_shape_large(struct kit_shape *shape)
-{
-    *shape = (struct kit_shape){
-        .blocks = {{.idstr = "pc.ram",
-                    .backing = KIT_ANONYMOUS,
-                    .used_pages = 8192,
-                    .other_pages = 8192,
-                    .max_pages = 8192}},
-        .n_blocks = 1,
-        .devices = 1u << KIT_SCALARS,
-        .running = true,
-    };
-}
 
 static int pause_guest(void *opaque, struct gw_error **errp)
 {
     struct kit_machine *m = opaque;
 
     m->n_pauses++;
+    if (m->guest) {
+        kit_guest_pause(m->guest);
+    }
     return 0;
 }
 
@@ -117,6 +30,9 @@ static int resume_guest(void *opaque, struct gw_error **errp)
     struct kit_machine *m = opaque;
 
     m->n_resumes++;
+    if (m->guest) {
+        kit_guest_resume(m->guest);
+    }
     return 0;
 }
 
@@ -146,21 +62,28 @@ static bool is_guard(const struct kit_block_shape *shape, uint64_t page)
            page >= shape->fd_offset + shape->max_pages;
 }
 
-static int make_memfd(const struct kit_block_shape *shape)
+static int make_file(const struct kit_block_shape *shape)
+{
+    return shape->backing == KIT_FILE
+               ? open(".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)
+               : memfd_create("kit", MFD_CLOEXEC);
+}
+
+static int make_fd(const struct kit_block_shape *shape)
 {
     uint8_t guard[KIT_PAGE];
-    int fd = memfd_create("kit", MFD_CLOEXEC);
+    int fd = make_file(shape);
     uint64_t i;
 
     memset(guard, GUARD, sizeof(guard));
     KIT_CHECK(fd >= 0 &&
                   ftruncate(fd, (off_t)(file_pages(shape) * KIT_PAGE)) == 0,
-              "cannot make a memfd");
+              "cannot make a file");
     for (i = 0; i < file_pages(shape); i++) {
         if (is_guard(shape, i)) {
             KIT_CHECK(pwrite(fd, guard, KIT_PAGE, (off_t)(i * KIT_PAGE)) ==
                           (ssize_t)KIT_PAGE,
-                      "cannot write a memfd");
+                      "cannot write a file");
         }
     }
     return fd;
@@ -194,7 +117,7 @@ static void add_block(struct kit_machine *m, size_t index)
                     .fd_offset = shape->fd_offset * KIT_PAGE,
                     .resized = block_resized, .opaque = b);
 
-    b->fd = shape->backing >= KIT_MEMFD ? make_memfd(shape) : -1;
+    b->fd = shape->backing >= KIT_MEMFD ? make_fd(shape) : -1;
     if (shape->backing == KIT_OWN || shape->backing == KIT_MEMFD_OWN) {
         b->own = map_own(shape, b->fd);
     }
@@ -298,7 +221,7 @@ static void check_file(const struct kit_block_shape *shape,
                shape->max_pages * KIT_PAGE);
     }
     KIT_CHECK(pread(b->fd, found, size, 0) == (ssize_t)size,
-              "cannot read a memfd");
+              "cannot read a file");
     KIT_CHECK(memcmp(found, expected, size) == 0,
               "the file behind '%s' is wrong", shape->idstr);
     free(found);

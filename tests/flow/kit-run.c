@@ -1,14 +1,10 @@
 /*
- * Migrations to their end, and what must not be left over.
+ * Migrations to their end.
  */
 #include "kit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <godwit/address.h>
@@ -30,31 +26,57 @@ int kit_wait(struct gw_migration *migration, struct gw_error **errp)
     return r;
 }
 
-static void make_settings(struct gw_settings *settings, bool mapped)
+static void set(struct gw_settings *settings, const char *name, uint64_t value)
 {
     struct gw_error *error = NULL;
 
-    KIT_CHECK(gw_settings_init(settings) == 0, "out of memory");
-    KIT_CHECK(gw_settings_set_capability(settings, GW_CAP_MAPPED_RAM, mapped,
-                                         &error) == 0,
-              "%s", gw_error_text(error));
-    KIT_CHECK(gw_settings_set_uint(settings,
-                                   gw_parameter_info_find("max-bandwidth"), 0,
-                                   &error) == 0,
+    KIT_CHECK(gw_settings_set_uint(settings, gw_parameter_info_find(name),
+                                   value, &error) == 0,
               "%s", gw_error_text(error));
 }
 
+static void turn_on(struct gw_settings *settings, enum gw_capability capability,
+                    bool on)
+{
+    struct gw_error *error = NULL;
+
+    KIT_CHECK(gw_settings_set_capability(settings, capability, on, &error) == 0,
+              "%s", gw_error_text(error));
+}
+
+void kit_settings_init(struct gw_settings *settings, const struct kit_way *way)
+{
+    KIT_CHECK(gw_settings_init(settings) == 0, "out of memory");
+    turn_on(settings, GW_CAP_MAPPED_RAM, way->mapped);
+    turn_on(settings, GW_CAP_MULTIFD, way->channels > 0);
+    turn_on(settings, GW_CAP_PAUSE_BEFORE_SWITCHOVER, way->pauses);
+    if (way->channels > 0) {
+        set(settings, "multifd-channels", way->channels);
+    }
+    set(settings, "direct-io", way->direct);
+    set(settings, "max-bandwidth", way->max_bandwidth);
+    set(settings, "downtime-limit", way->downtime_limit);
+}
+
+const char *kit_way_name(const struct kit_way *way, char name[KIT_WAY_SIZE])
+{
+    snprintf(name, KIT_WAY_SIZE, "%s %u%s%s", way->mapped ? "mapped" : "plain",
+             way->channels, way->direct ? " direct" : "",
+             way->pauses ? " pauses" : "");
+    return name;
+}
+
 /* Starts either side. */
-static int start(struct kit_machine *m, const char *uri, bool mapped,
-                 bool incoming, struct gw_migration **ret_migration,
-                 struct gw_error **errp)
+static int start(struct kit_machine *m, const char *uri,
+                 const struct kit_way *way, bool incoming,
+                 struct gw_migration **ret_migration, struct gw_error **errp)
 {
     struct gw_address *address = NULL;
     struct gw_error *error = NULL;
     struct gw_settings settings;
     int r;
 
-    make_settings(&settings, mapped);
+    kit_settings_init(&settings, way);
     KIT_CHECK(gw_address_parse(uri, &address, &error) == 0, "%s",
               gw_error_text(error));
     if (incoming) {
@@ -69,36 +91,114 @@ static int start(struct kit_machine *m, const char *uri, bool mapped,
     return r;
 }
 
-static int migrate(struct kit_machine *m, const char *uri, bool mapped,
-                   bool incoming, struct gw_error **errp)
+int kit_save_try(struct kit_machine *m, const char *uri,
+                 const struct kit_way *way, struct gw_migration **ret_migration,
+                 struct gw_error **errp)
+{
+    return start(m, uri, way, false, ret_migration, errp);
+}
+
+struct gw_migration *kit_save_begin(struct kit_machine *m, const char *uri,
+                                    const struct kit_way *way)
 {
     struct gw_migration *migration = NULL;
-    int r = start(m, uri, mapped, incoming, &migration, errp);
+    struct gw_error *error = NULL;
+
+    KIT_CHECK(start(m, uri, way, false, &migration, &error) == 0, "%s",
+              gw_error_text(error));
+    return migration;
+}
+
+int kit_load_by(struct kit_machine *m, const char *uri,
+                const struct kit_way *way, struct gw_error **errp)
+{
+    struct gw_migration *migration = NULL;
+    int r = start(m, uri, way, true, &migration, errp);
 
     return r < 0 ? r : kit_wait(migration, errp);
+}
+
+void kit_update(struct gw_migration *migration, const struct kit_way *way)
+{
+    struct gw_settings settings;
+
+    kit_settings_init(&settings, way);
+    gw_migration_update(migration, &settings);
+    gw_settings_deinit(&settings);
+}
+
+/* True while it may still come; a little time has gone by. */
+static bool may_come(struct gw_migration *migration, unsigned int tries)
+{
+    struct pollfd pfd = {.fd = gw_migration_fd(migration), .events = POLLIN};
+
+    KIT_CHECK(tries < HANG_MS * 5, "the migration hangs");
+    usleep(200);
+    return poll(&pfd, 1, 0) == 0;
+}
+
+void kit_await_status(struct gw_migration *migration,
+                      enum gw_migration_status status)
+{
+    struct gw_progress p;
+    unsigned int tries = 0;
+    bool more;
+
+    do {
+        more = may_come(migration, tries++);
+        gw_migration_get_progress(migration, &p);
+    } while (more && p.status != status);
+    KIT_CHECK(p.status == status, "%s, expected %s",
+              gw_migration_status_name(p.status),
+              gw_migration_status_name(status));
+}
+
+void kit_await_passes(struct gw_migration *migration, uint64_t n_passes)
+{
+    struct gw_progress p;
+    unsigned int tries = 0;
+    bool more;
+
+    do {
+        more = may_come(migration, tries++);
+        gw_migration_get_progress(migration, &p);
+    } while (more && p.dirty_sync_count < n_passes);
+    KIT_CHECK(p.dirty_sync_count >= n_passes, "%s after %u passes",
+              gw_migration_status_name(p.status),
+              (unsigned int)p.dirty_sync_count);
 }
 
 struct gw_migration *kit_save_start(struct kit_machine *m, const char *uri,
                                     bool mapped)
 {
-    struct gw_migration *migration = NULL;
-    struct gw_error *error = NULL;
+    const struct kit_way way = KIT_WAY(.mapped = mapped);
 
-    KIT_CHECK(start(m, uri, mapped, false, &migration, &error) == 0, "%s",
-              gw_error_text(error));
-    return migration;
+    return kit_save_begin(m, uri, &way);
+}
+
+int kit_save_by(struct kit_machine *m, const char *uri,
+                const struct kit_way *way, struct gw_error **errp)
+{
+    struct gw_migration *migration = NULL;
+    int r = kit_save_try(m, uri, way, &migration, errp);
+
+    return r < 0 ? r : kit_wait(migration, errp);
 }
 
 int kit_save(struct kit_machine *m, const char *uri, bool mapped,
              struct gw_error **errp)
 {
-    return migrate(m, uri, mapped, false, errp);
+    const struct kit_way way = KIT_WAY(.mapped = mapped);
+
+    return kit_save_by(m, uri, &way, errp);
 }
 
 int kit_load(struct kit_machine *m, const char *uri, bool mapped,
              struct gw_error **errp)
 {
-    return migrate(m, uri, mapped, true, errp);
+    const struct kit_way way = KIT_WAY(.mapped = mapped);
+
+    return kit_load_by(m, uri, &way, errp);
 }
 
 void kit_check_cannot_run(struct kit_machine *m)
@@ -116,103 +216,4 @@ void kit_check_cannot_run(struct kit_machine *m)
         /* It waits for the next try, which is right if it is as it was. */
         kit_machine_check_untouched(m);
     }
-}
-
-static unsigned int count_entries(const char *path)
-{
-    DIR *directory = opendir(path);
-    unsigned int n = 0;
-
-    KIT_CHECK(directory, "%s: %s", path, strerror(errno));
-    while (readdir(directory)) {
-        n++;
-    }
-    closedir(directory);
-    return n;
-}
-
-static void *nothing(void *opaque)
-{
-    return opaque;
-}
-
-/* With the first thread ThreadSanitizer starts one of its own. */
-static void start_first_thread(void)
-{
-    pthread_t thread;
-
-    KIT_CHECK(pthread_create(&thread, NULL, nothing, NULL) == 0 &&
-                  pthread_join(thread, NULL) == 0,
-              "cannot start a thread");
-}
-
-struct kit_footprint kit_footprint_take(void)
-{
-    start_first_thread();
-    return (struct kit_footprint){
-        .n_fds = count_entries("/proc/self/fd"),
-        .n_threads = count_entries("/proc/self/task"),
-    };
-}
-
-void kit_footprint_check(const struct kit_footprint *before)
-{
-    struct kit_footprint now = kit_footprint_take();
-    unsigned int tries = 0;
-
-    /* A joined thread leaves /proc a moment later. */
-    while (now.n_threads > before->n_threads && tries++ < 1000) {
-        usleep(1000);
-        now = kit_footprint_take();
-    }
-    KIT_CHECK(now.n_threads <= before->n_threads, "%u threads, %u before",
-              now.n_threads, before->n_threads);
-    KIT_CHECK(now.n_fds <= before->n_fds, "%u descriptors, %u before",
-              now.n_fds, before->n_fds);
-}
-
-void kit_directory_make(char path[KIT_PATH_SIZE])
-{
-    const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-
-    snprintf(path, KIT_PATH_SIZE, "%s/godwit-flow-XXXXXX", base);
-    KIT_CHECK(mkdtemp(path), "%s: %s", path, strerror(errno));
-}
-
-void kit_directory_remove(const char *path)
-{
-    char name[KIT_PATH_SIZE + 258];
-    DIR *directory = opendir(path);
-    struct dirent *entry;
-
-    KIT_CHECK(directory, "%s: %s", path, strerror(errno));
-    while ((entry = readdir(directory))) {
-        if (strcmp(entry->d_name, ".") != 0 &&
-            strcmp(entry->d_name, "..") != 0) {
-            snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
-            unlink(name);
-        }
-    }
-    closedir(directory);
-    rmdir(path);
-}
-
-unsigned int kit_directory_count(const char *path)
-{
-    return count_entries(path) - 2;
-}
-
-uint64_t kit_seed(void)
-{
-    const char *text = getenv("GW_TEST_SEED");
-    struct timespec now;
-    uint64_t seed;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    seed = text ? strtoull(text, NULL, 0)
-                : (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-    /* A TAP comment, so that a failure can be repeated. */
-    printf("# GW_TEST_SEED=%llu\n", (unsigned long long)seed);
-    fflush(stdout);
-    return seed;
 }

@@ -257,8 +257,7 @@ static void test_pipeline__ends_at_the_first_failure(void **state)
 
         add_block(&s, pages);
         assert_int_equal(run(&s, n_threads[i], true, &error), -EIO);
-        assert_string_equal(gw_error_text(error),
-                            "RAM block 'ram': page 700 does not fit");
+        assert_string_equal(gw_error_text(error), "page 700 does not fit");
         /* Far from all was begun, and what failed is still pending. */
         assert_true(s.n_begun < 390);
         assert_true(gw_bitmap_test(&s.pending[0], 700));

@@ -343,5 +343,5 @@ bool gw_queue_failed_at(const struct gw_queue *queue, uint64_t *ret_offset)
 
 const char *gw_queue_engine(const struct gw_queue *queue)
 {
-    return queue->has_ring ? "io_uring" : "preadv";
+    return queue->has_ring ? GW_QUEUE_IO_URING : GW_QUEUE_PREADV;
 }

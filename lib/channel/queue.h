@@ -62,7 +62,11 @@ int gw_queue_drain(struct gw_queue *queue, struct gw_error **errp);
  */
 bool gw_queue_failed_at(const struct gw_queue *queue, uint64_t *ret_offset);
 
-/* "io_uring" or "preadv". */
+/* What moves the bytes. */
+#define GW_QUEUE_IO_URING "io_uring"
+#define GW_QUEUE_PREADV "preadv"
+
+/* One of the two. */
 const char *gw_queue_engine(const struct gw_queue *queue);
 
 #endif

@@ -18,23 +18,14 @@
 #include "channel/queue.h"
 #include "migrate/incoming_ram.h"
 #include "migrate/migration.h"
+#include "migrate/page_io.h"
 #include "ram/block.h"
 #include "ram/chunks.h"
-
-enum {
-    /* Pages of one read: large enough for a device to be at its best. */
-    READ_PAGES = 256,
-    /* Pages that a read runs across. */
-    GAP_PAGES = 8,
-    /* Reads under way: of one worker, and of all together. */
-    DEPTH = 16,
-    DEPTH_OF_ALL = 64,
-};
 
 /* A worker: its queue, and the read that it gathers. */
 struct worker {
     struct gw_queue *queue;
-    uint8_t *waste; /* GAP_PAGES pages for what is read and not wanted */
+    uint8_t *waste; /* GW_PAGE_IO_GAP pages for what is read and not wanted */
     struct gw_incoming_block *block; /* of the read; NULL: none */
     uint64_t first, end;             /* its pages, gaps included */
     unsigned int n_iov;
@@ -75,8 +66,9 @@ static void add_piece(struct worker *w, void *base, uint64_t n_pages)
 static bool joins(const struct worker *w, const struct gw_incoming_block *b,
                   uint64_t first, uint64_t end)
 {
-    return w->block == b && first - w->end <= GAP_PAGES &&
-           end - w->first <= READ_PAGES && w->n_iov + 2 <= GW_QUEUE_IOV_MAX;
+    return w->block == b && first - w->end <= GW_PAGE_IO_GAP &&
+           end - w->first <= GW_PAGE_IO_PAGES &&
+           w->n_iov + 2 <= GW_QUEUE_IOV_MAX;
 }
 
 /* Pages [first, end), all with data. */
@@ -157,43 +149,34 @@ static int flush(void *opaque, unsigned int worker, struct gw_error **errp)
     return r < 0 ? say_where(load, w, r, errp) : 0;
 }
 
-static int open_worker(struct load *load, unsigned int depth,
+static int open_worker(struct load *load, unsigned int n,
                        struct gw_error **errp)
 {
     struct worker *w = &load->workers[load->n_workers];
 
     w->waste = aligned_alloc(GW_TARGET_PAGE_SIZE,
-                             GAP_PAGES * (size_t)GW_TARGET_PAGE_SIZE);
+                             GW_PAGE_IO_GAP * (size_t)GW_TARGET_PAGE_SIZE);
     load->n_workers++;
-    return w->waste
-               ? gw_queue_new(load->migration->channel, depth, &w->queue, errp)
-               : gw_error_set(errp, -ENOMEM, "out of memory");
+    return w->waste ? gw_page_io_queue_new(load->migration, n, &w->queue, errp)
+                    : gw_error_set(errp, -ENOMEM, "out of memory");
 }
 
 static int open_workers(struct load *load, struct gw_error **errp)
 {
-    const struct gw_settings *settings = &load->migration->settings;
-    unsigned int n_threads = settings->capabilities[GW_CAP_MULTIFD]
-                                 ? (unsigned int)settings->multifd_channels
-                                 : 0;
-    unsigned int n = n_threads ? n_threads : 1;
-    unsigned int depth =
-        (unsigned int)gw_max_u64(gw_min_u64(DEPTH, DEPTH_OF_ALL / n), 2);
-    int r = gw_pool_new(n_threads, "gw-pages", &load->pool, errp);
+    unsigned int n;
+    int r = gw_pool_new(gw_page_io_threads(load->migration), "gw-pages",
+                        &load->pool, errp);
 
     if (r < 0) {
         return r;
     }
+    n = gw_pool_n_workers(load->pool);
     load->workers = calloc(n, sizeof(*load->workers));
     if (!load->workers) {
         return gw_error_set(errp, -ENOMEM, "out of memory");
     }
     while (r == 0 && load->n_workers < n) {
-        r = open_worker(load, depth, errp);
-    }
-    if (r == 0) {
-        atomic_store(&load->migration->page_io,
-                     gw_queue_engine(load->workers[0].queue));
+        r = open_worker(load, n, errp);
     }
     return r;
 }

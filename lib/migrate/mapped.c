@@ -22,17 +22,8 @@
 #include "channel/queue.h"
 #include "migrate/migration.h"
 #include "migrate/outgoing.h"
+#include "migrate/page_io.h"
 #include "ram/block.h"
-
-enum {
-    /* Pages of one write: large enough for a device to be at its best. */
-    WRITE_PAGES = 256,
-    /* Zero pages that a write runs across; measured, see docs/bench.md. */
-    GAP_PAGES = 8,
-    /* Writes under way: of one worker, and of all together. */
-    DEPTH = 16,
-    DEPTH_OF_ALL = 64,
-};
 
 /* A worker: its queue, and the write that it gathers. */
 struct worker {
@@ -49,19 +40,12 @@ struct gw_mapped_workers {
 
 static unsigned int n_threads(const struct gw_outgoing *outgoing)
 {
-    const struct gw_settings *settings = &outgoing->migration->settings;
-
-    return settings->capabilities[GW_CAP_MULTIFD]
-               ? (unsigned int)settings->multifd_channels
-               : 0;
+    return gw_page_io_threads(outgoing->migration);
 }
 
 static int open_workers(struct gw_outgoing *outgoing, struct gw_error **errp)
 {
-    struct gw_migration *m = outgoing->migration;
     unsigned int n = gw_pipeline_n_workers(outgoing->pipeline);
-    unsigned int depth =
-        (unsigned int)gw_max_u64(gw_min_u64(DEPTH, DEPTH_OF_ALL / n), 2);
     struct gw_mapped_workers *mapped =
         calloc(1, sizeof(*mapped) + n * sizeof(mapped->workers[0]));
     int r = 0;
@@ -71,12 +55,9 @@ static int open_workers(struct gw_outgoing *outgoing, struct gw_error **errp)
     }
     outgoing->mapped = mapped;
     while (r == 0 && mapped->n < n) {
-        r = gw_queue_new(m->channel, depth, &mapped->workers[mapped->n].queue,
-                         errp);
+        r = gw_page_io_queue_new(outgoing->migration, n,
+                                 &mapped->workers[mapped->n].queue, errp);
         mapped->n += r == 0;
-    }
-    if (r == 0) {
-        atomic_store(&m->page_io, gw_queue_engine(mapped->workers[0].queue));
     }
     return r;
 }
@@ -136,8 +117,8 @@ static bool joins(const struct worker *w, const struct gw_outgoing_block *b,
                   const struct gw_extent *extent)
 {
     return w->block == b && w->readable_end == extent->first &&
-           extent->first - w->end <= GAP_PAGES &&
-           extent->first + extent->n_pages - w->first <= WRITE_PAGES;
+           extent->first - w->end <= GW_PAGE_IO_GAP &&
+           extent->first + extent->n_pages - w->first <= GW_PAGE_IO_PAGES;
 }
 
 static int put_data(struct gw_outgoing *outgoing, struct worker *w,

@@ -6,6 +6,7 @@
 #define VMM_MEMORY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <godwit/error.h>
@@ -79,12 +80,23 @@ unsigned int vmm_memory_ranges(const struct vmm_memory *memory,
 void *vmm_memory_at(const struct vmm_memory *memory, uint64_t gpa,
                     uint64_t bytes);
 
+/* The guest physical address of a place within it. */
+uint64_t vmm_memory_gpa(const struct vmm_memory *memory, const void *host);
+
 /*
  * Makes all of it read as zero, as a cold start wants it. A private mapping
  * leaves its file as it is.
  */
 int vmm_memory_clear(struct vmm_memory *memory, struct gw_error **errp)
     GW_MUST_CHECK;
+
+/*
+ * A device wrote `bytes` bytes of guest RAM at `host`, a place within it: for
+ * whoever keeps track of what changed, which nobody does yet. Any thread;
+ * called after the bytes were written and before the guest is told.
+ */
+void vmm_memory_wrote(struct vmm_memory *memory, const void *host,
+                      size_t bytes);
 
 /* Something was written: the block no longer reads as zero. */
 void vmm_memory_touched(struct vmm_memory *memory);

@@ -11,6 +11,9 @@
 
 #include <godwit/error.h>
 
+#include "chardev.h"
+#include "virtio_options.h"
+
 /* The most monitors (QMP and HMP together) one command line may have. */
 #define VMM_MAX_MONITORS 8
 /* The most vCPUs: LAPIC ids have 8 bits, 255 is the broadcast. */
@@ -20,20 +23,6 @@ enum vmm_accel_kind {
     VMM_ACCEL_AUTO,
     VMM_ACCEL_KVM,
     VMM_ACCEL_THREAD,
-};
-
-enum vmm_chardev_kind {
-    VMM_CHARDEV_NONE,
-    VMM_CHARDEV_STDIO,
-    VMM_CHARDEV_FILE,
-    VMM_CHARDEV_UNIX,
-};
-
-/* Where characters go to and come from. */
-struct vmm_chardev {
-    enum vmm_chardev_kind kind;
-    /* File name or socket path; owned. */
-    char *path;
 };
 
 /* A monitor that was asked for. */
@@ -74,6 +63,8 @@ struct vmm_options {
     /* Map guest RAM shared (a memfd without mem_path). */
     bool share;
     enum vmm_accel_kind accel;
+    /* Devices on virtio-mmio. */
+    struct vmm_virtio_options virtio;
     /* Drop privileges and system calls before the guest runs. */
     bool sandbox;
     /* --help was given. */

@@ -81,6 +81,14 @@ static inline uint64_t vmm_get_le64(const void *from)
                                                << 32;
 }
 
+static inline void vmm_put_le16(void *to, uint16_t value)
+{
+    uint8_t *bytes = to;
+
+    bytes[0] = (uint8_t)value;
+    bytes[1] = (uint8_t)(value >> 8);
+}
+
 static inline void vmm_put_le32(void *to, uint32_t value)
 {
     uint8_t *bytes = to;

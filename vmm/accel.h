@@ -21,12 +21,16 @@ struct vmm_accel;
 /* Every member is filled. Functions run on the main thread unless stated. */
 struct vmm_accel_ops {
     const char *name;
+    /* Guests are x86 code: their machine has what a PC has (platform.h). */
+    bool is_pc;
     /*
-     * Makes the accelerator for a machine whose memory, bus and I/O APIC are
-     * there. -ENOTSUP or a host error with a reason if it is not usable here.
+     * Makes the accelerator for a machine whose memory and bus are there.
+     * -ENOTSUP or a host error with a reason if it is not usable here.
      */
     int (*create)(struct vmm_machine *machine, struct vmm_accel **ret_accel,
                   struct gw_error **errp);
+    /* All of RAM and of firmware is there: maps them and makes vCPUs. */
+    int (*attach)(struct vmm_accel *accel, struct gw_error **errp);
     /* Frees it; the vCPU threads have ended. */
     void (*destroy)(struct vmm_accel *accel);
     /* Adds the sections of the vCPUs; those that follow the I/O APIC's. */

@@ -141,8 +141,10 @@ typedef int (*create_fn)(struct vmm_kvm *kvm, struct gw_error **errp);
 static int create_steps(struct vmm_kvm *kvm, struct gw_error **errp)
 {
     static const create_fn steps[] = {
-        open_kvm,  vmm_kvm_init_cpuid, vmm_kvm_init_msrs,
-        create_vm, map_memory,         create_vcpus,
+        open_kvm,
+        vmm_kvm_init_cpuid,
+        vmm_kvm_init_msrs,
+        create_vm,
     };
 
     for (size_t i = 0; i < VMM_ARRAY_SIZE(steps); i++) {
@@ -194,6 +196,14 @@ static int create(struct vmm_machine *machine, struct vmm_accel **ret_accel,
     }
     *ret_accel = &kvm->base;
     return 0;
+}
+
+static int attach(struct vmm_accel *accel, struct gw_error **errp)
+{
+    struct vmm_kvm *kvm = kvm_of(accel);
+    int r = map_memory(kvm, errp);
+
+    return r < 0 ? r : create_vcpus(kvm, errp);
 }
 
 static int add_cpus(struct vmm_accel *accel, struct gw_error **errp)
@@ -289,7 +299,9 @@ static void send_message(void *opaque, const struct vmm_msi *message)
 
 const struct vmm_accel_ops vmm_accel_kvm = {
     .name = "kvm",
+    .is_pc = true,
     .create = create,
+    .attach = attach,
     .destroy = destroy,
     .add_cpus = add_cpus,
     .add_clock = add_clock,

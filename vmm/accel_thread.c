@@ -382,6 +382,12 @@ static int create(struct vmm_machine *machine, struct vmm_accel **ret_accel,
     return 0;
 }
 
+/* The threads find guest RAM by themselves. */
+static int attach(struct vmm_accel *base, struct gw_error **errp)
+{
+    return 0;
+}
+
 static void destroy(struct vmm_accel *base)
 {
     struct thread_accel *accel = thread_accel_of(base);
@@ -393,7 +399,9 @@ static void destroy(struct vmm_accel *base)
 
 const struct vmm_accel_ops vmm_accel_thread = {
     .name = "thread",
+    .is_pc = false,
     .create = create,
+    .attach = attach,
     .destroy = destroy,
     .add_cpus = add_cpus,
     .add_clock = add_clock,

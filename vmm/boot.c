@@ -1,89 +1,145 @@
 /*
- * PVH start information (Xen's hvm_start_info, version 1), memory map, command
- * line and a small GDT.
+ * What kind of kernel it is, where things go in guest RAM, PVH's start
+ * information (Xen's hvm_start_info, version 1) and a small GDT.
  */
 #include "boot.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "acpi.h"
+#include "boot_map.h"
 #include "elf_image.h"
+#include "file_map.h"
+#include "linux_image.h"
 #include "util.h"
 
-#define START_INFO_GPA 0x6000u
+#define START_INFO_GPA VMM_BOOT_DATA_START
 #define START_INFO_MAGIC 0x336ec578u
 #define START_INFO_BYTES 56u
+#define MODULES_GPA 0x6200u
+#define MODULE_BYTES 32u
 #define MEMMAP_GPA 0x7000u
 #define MEMMAP_ENTRY_BYTES 24u
-#define CMDLINE_GPA 0x20000u
-#define MEMMAP_RAM 1u
-#define MEMMAP_RESERVED 2u
-/* KVM's identity map and TSS pages. */
-#define KVM_PAGES_START 0xfeffc000u
-#define KVM_PAGES_BYTES 0x4000u
+#define ONE_MIB 0x100000u
+#define PAGE_MASK 0xfffull
 
-/* Lends guest RAM to the ELF loader, but not that of the boot data. */
+/* A cold start that is being prepared. */
+struct start {
+    struct vmm_memory *memory;
+    const struct vmm_boot_config *config;
+    /* Bytes at the end of low RAM that hold ACPI tables, and their root. */
+    uint64_t acpi_bytes;
+    uint64_t rsdp;
+    /* The initial RAM disk; 0 bytes: none. */
+    uint64_t initrd;
+    uint64_t initrd_bytes;
+    struct vmm_map_entry map[VMM_MAP_ENTRIES];
+    unsigned int n_map;
+};
+
+static bool overlaps(uint64_t gpa, uint64_t bytes, uint64_t start, uint64_t end)
+{
+    return gpa < end && (bytes > end - gpa || gpa + bytes > start);
+}
+
+/* Lends guest RAM, but not what is taken or behind the firmware. */
 static void *place_segment(void *opaque, uint64_t gpa, uint64_t bytes)
 {
-    const struct vmm_memory *memory = opaque;
+    const struct start *start = opaque;
 
-    if (gpa < VMM_BOOT_DATA_END && (bytes > VMM_BOOT_DATA_END - gpa ||
-                                    gpa + bytes > VMM_BOOT_DATA_START)) {
+    uint64_t hidden = start->config->hidden_bytes;
+    uint64_t low_end = vmm_map_low_end(start->memory);
+
+    if (overlaps(gpa, bytes, VMM_BOOT_DATA_START, VMM_BOOT_DATA_END) ||
+        (hidden > 0 && overlaps(gpa, bytes, ONE_MIB - hidden, ONE_MIB)) ||
+        (start->acpi_bytes > 0 &&
+         overlaps(gpa, bytes, low_end - start->acpi_bytes, low_end))) {
         return NULL;
     }
-    return vmm_memory_at(memory, gpa, bytes);
+    return vmm_memory_at(start->memory, gpa, bytes);
 }
 
-static void put_memmap_entry(uint8_t *table, unsigned int index, uint64_t gpa,
-                             uint64_t bytes, uint32_t type)
+/* ---- what both kinds of kernel get ---- */
+
+static int place_acpi(struct start *start, struct gw_error **errp)
 {
-    uint8_t *entry = table + (size_t)index * MEMMAP_ENTRY_BYTES;
+    const struct vmm_acpi *acpi = start->config->acpi;
+    uint64_t end = vmm_map_low_end(start->memory);
+    uint64_t bytes;
 
-    vmm_put_le64(entry, gpa);
-    vmm_put_le64(entry + 8, bytes);
-    vmm_put_le32(entry + 16, type);
-    vmm_put_le32(entry + 20, 0);
-}
-
-/* Writes the memory map and returns how many entries it has. */
-static unsigned int write_memmap(const struct vmm_memory *memory, uint8_t *data)
-{
-    uint8_t *table = data + (MEMMAP_GPA - VMM_BOOT_DATA_START);
-    struct vmm_memory_range ranges[2];
-    unsigned int n = vmm_memory_ranges(memory, ranges);
-
-    for (unsigned int i = 0; i < n; i++) {
-        put_memmap_entry(table, i, ranges[i].gpa, ranges[i].bytes, MEMMAP_RAM);
+    if (!acpi) {
+        return 0;
     }
-    put_memmap_entry(table, n, KVM_PAGES_START, KVM_PAGES_BYTES,
-                     MEMMAP_RESERVED);
-    return n + 1;
+    bytes = vmm_acpi_placed_bytes(acpi);
+    if (bytes > end || end - bytes < ONE_MIB) {
+        return gw_error_set(errp, -ERANGE,
+                            "guest RAM is too small for the ACPI tables");
+    }
+    start->acpi_bytes = bytes;
+    return vmm_acpi_place(acpi, start->memory->host + (end - bytes),
+                          end - bytes, &start->rsdp, errp);
 }
 
-static void write_start_info(uint8_t *data, unsigned int n_memmap)
+/* Page aligned, as high as it may be; not below `floor`. */
+static int place_initrd(struct start *start, uint64_t max, uint64_t floor,
+                        struct gw_error **errp)
 {
-    uint8_t *info = data + (START_INFO_GPA - VMM_BOOT_DATA_START);
+    VMM_AUTO_FILE_MAP struct vmm_file_map file = {0};
+    uint64_t end = vmm_map_low_end(start->memory) - start->acpi_bytes;
+    int r;
 
-    memset(info, 0, START_INFO_BYTES);
-    vmm_put_le32(info, START_INFO_MAGIC);
-    vmm_put_le32(info + 4, 1); /* version */
-    vmm_put_le64(info + 24, CMDLINE_GPA);
-    vmm_put_le64(info + 40, MEMMAP_GPA);
-    vmm_put_le32(info + 48, n_memmap);
+    if (!start->config->initrd) {
+        return 0;
+    }
+    r = vmm_file_map(start->config->initrd, &file, errp);
+    if (r < 0) {
+        return gw_error_prefix(errp, r, "initrd");
+    }
+    if (max < end) {
+        end = max;
+    }
+    if (file.size > end || ((end - file.size) & ~PAGE_MASK) < floor) {
+        return gw_error_set(errp, -ERANGE,
+                            "initrd '%s' of %zu bytes does not fit guest RAM "
+                            "between 0x%llx, where the kernel ends, and 0x%llx",
+                            start->config->initrd, file.size,
+                            (unsigned long long)floor, (unsigned long long)end);
+    }
+    start->initrd = (end - file.size) & ~PAGE_MASK;
+    start->initrd_bytes = file.size;
+    memcpy(start->memory->host + start->initrd, file.bytes, file.size);
+    return 0;
 }
 
-/* Null, flat code, flat data, a busy 32-bit TSS of 0x68 bytes. */
-static void write_gdt(uint8_t *data)
+static int put_cmdline(const struct start *start, uint32_t max,
+                       struct gw_error **errp)
 {
-    static const uint64_t gdt[] = {
-        0, 0x00cf9b000000ffffull, 0x00cf93000000ffffull, 0x00008b0000000067ull};
-    uint8_t *to = data + (VMM_BOOT_GDT - VMM_BOOT_DATA_START);
+    size_t len = strlen(start->config->cmdline);
+    char *to =
+        vmm_memory_at(start->memory, VMM_BOOT_CMDLINE, VMM_BOOT_CMDLINE_MAX);
+
+    if (!to) {
+        return gw_error_set(errp, -ERANGE,
+                            "guest RAM is too small for the boot data");
+    }
+    if (len > max) {
+        return gw_error_set(errp, -EOVERFLOW,
+                            "guest command line of %zu bytes, at most %u fit",
+                            len, max);
+    }
+    memcpy(to, start->config->cmdline, len + 1);
+    return 0;
+}
+
+/* Null, unused, flat code, flat data, a busy 32-bit TSS of 0x68 bytes. */
+static void write_gdt(const struct vmm_memory *memory)
+{
+    static const uint64_t gdt[] = {0, 0, 0x00cf9b000000ffffull,
+                                   0x00cf93000000ffffull,
+                                   0x00008b0000000067ull};
+    uint8_t *to = vmm_memory_at(memory, VMM_BOOT_GDT, VMM_BOOT_GDT_BYTES);
 
     _Static_assert(sizeof(gdt) == VMM_BOOT_GDT_BYTES, "size of the GDT");
     for (size_t i = 0; i < VMM_ARRAY_SIZE(gdt); i++) {
@@ -91,89 +147,182 @@ static void write_gdt(uint8_t *data)
     }
 }
 
-static int write_boot_data(const struct vmm_memory *memory, const char *cmdline,
-                           struct gw_error **errp)
-{
-    size_t len = strlen(cmdline);
-    uint8_t *data = vmm_memory_at(memory, VMM_BOOT_DATA_START,
-                                  VMM_BOOT_DATA_END - VMM_BOOT_DATA_START);
+/* ---- PVH ---- */
 
-    if (!data) {
-        return gw_error_set(errp, -ERANGE,
-                            "guest RAM is too small for the boot data");
+static void write_memmap(const struct start *start)
+{
+    uint8_t *to = vmm_memory_at(start->memory, MEMMAP_GPA,
+                                VMM_MAP_ENTRIES * MEMMAP_ENTRY_BYTES);
+
+    for (unsigned int i = 0; i < start->n_map; i++) {
+        uint8_t *entry = to + (size_t)i * MEMMAP_ENTRY_BYTES;
+
+        vmm_put_le64(entry, start->map[i].gpa);
+        vmm_put_le64(entry + 8, start->map[i].bytes);
+        vmm_put_le32(entry + 16, start->map[i].type);
+        vmm_put_le32(entry + 20, 0);
     }
-    if (len >= VMM_BOOT_CMDLINE_MAX) {
-        return gw_error_set(errp, -EOVERFLOW,
-                            "guest command line of %zu bytes, at most %u fit",
-                            len, VMM_BOOT_CMDLINE_MAX - 1);
-    }
-    memcpy(data + (CMDLINE_GPA - VMM_BOOT_DATA_START), cmdline, len + 1);
-    write_start_info(data, write_memmap(memory, data));
-    write_gdt(data);
-    return 0;
 }
 
-int vmm_boot_load(struct vmm_memory *memory, const void *image,
-                  size_t image_size, const char *cmdline,
-                  struct vmm_boot *ret_boot, struct gw_error **errp)
+static void write_start_info(const struct start *start)
+{
+    uint8_t *info =
+        vmm_memory_at(start->memory, START_INFO_GPA, START_INFO_BYTES);
+    uint8_t *module = vmm_memory_at(start->memory, MODULES_GPA, MODULE_BYTES);
+
+    memset(info, 0, START_INFO_BYTES);
+    vmm_put_le32(info, START_INFO_MAGIC);
+    vmm_put_le32(info + 4, 1); /* version */
+    vmm_put_le64(info + 24, VMM_BOOT_CMDLINE);
+    vmm_put_le64(info + 32, start->rsdp);
+    vmm_put_le64(info + 40, MEMMAP_GPA);
+    vmm_put_le32(info + 48, start->n_map);
+    if (start->initrd_bytes > 0) {
+        vmm_put_le32(info + 12, 1);
+        vmm_put_le64(info + 16, MODULES_GPA);
+        memset(module, 0, MODULE_BYTES);
+        vmm_put_le64(module, start->initrd);
+        vmm_put_le64(module + 8, start->initrd_bytes);
+    }
+}
+
+static int load_elf(struct start *start, const uint8_t *image, size_t size,
+                    struct vmm_boot *ret_boot, struct gw_error **errp)
 {
     struct vmm_elf elf;
     int r;
 
-    r = vmm_elf_load(image, image_size, place_segment, memory, &elf, errp);
+    r = vmm_elf_load(image, size, place_segment, start, &elf, errp);
     if (r < 0) {
         return r;
     }
-    vmm_memory_touched(memory);
-    r = write_boot_data(memory, cmdline, errp);
+    r = put_cmdline(start, VMM_BOOT_CMDLINE_MAX - 1, errp);
     if (r < 0) {
         return r;
     }
+    r = place_initrd(start, UINT32_MAX, elf.end, errp);
+    if (r < 0) {
+        return r;
+    }
+    write_start_info(start);
+    write_memmap(start);
     *ret_boot =
         (struct vmm_boot){.entry = elf.entry, .start_info = START_INFO_GPA};
     return 0;
 }
 
-static int map_file(const char *path, void **ret_image, size_t *ret_size,
-                    struct gw_error **errp)
-{
-    VMM_AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    void *image;
+/* ---- Linux ---- */
 
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        return gw_error_set_errno(errp, -errno, "cannot open '%s'", path);
+static void write_params(const struct start *start,
+                         const struct vmm_linux_image *image)
+{
+    struct vmm_linux_params params = {
+        .cmdline = VMM_BOOT_CMDLINE,
+        .initrd = (uint32_t)start->initrd,
+        .initrd_bytes = (uint32_t)start->initrd_bytes,
+        .rsdp = start->rsdp,
+        .map = start->map,
+        .n_map = start->n_map,
+    };
+
+    vmm_linux_write_params(
+        image, &params,
+        vmm_memory_at(start->memory, VMM_BOOT_PARAMS, VMM_LINUX_PARAMS_BYTES));
+}
+
+/* The room that it needs while it runs, not only where it is loaded. */
+static int check_room(const struct start *start,
+                      const struct vmm_linux_image *image,
+                      struct gw_error **errp)
+{
+    uint64_t end = vmm_map_low_end(start->memory) - start->acpi_bytes;
+
+    if (image->run_end > end ||
+        VMM_LINUX_LOAD_ADDRESS + (uint64_t)image->kernel_size > end) {
+        return gw_error_set(errp, -ERANGE,
+                            "Linux needs guest RAM up to 0x%llx, there is "
+                            "room up to 0x%llx",
+                            (unsigned long long)image->run_end,
+                            (unsigned long long)end);
     }
-    if (!S_ISREG(st.st_mode) || st.st_size == 0) {
-        return gw_error_set(errp, -EINVAL, "'%s' is %s", path,
-                            S_ISREG(st.st_mode) ? "empty"
-                                                : "not a regular file");
-    }
-    image = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (image == MAP_FAILED) {
-        return gw_error_set_errno(errp, -errno, "cannot map '%s'", path);
-    }
-    *ret_image = image;
-    *ret_size = (size_t)st.st_size;
     return 0;
 }
 
-int vmm_boot_load_file(struct vmm_memory *memory, const char *path,
-                       const char *cmdline, struct vmm_boot *ret_boot,
-                       struct gw_error **errp)
+static int load_linux(struct start *start, const uint8_t *bytes, size_t size,
+                      struct vmm_boot *ret_boot, struct gw_error **errp)
 {
-    void *image = NULL;
-    size_t size = 0;
+    struct vmm_linux_image image;
+    uint64_t end;
     int r;
 
-    r = map_file(path, &image, &size, errp);
+    r = vmm_linux_parse(bytes, size, &image, errp);
+    if (r < 0) {
+        return r;
+    }
+    r = check_room(start, &image, errp);
+    if (r < 0) {
+        return r;
+    }
+    r = put_cmdline(start,
+                    image.cmdline_max < VMM_BOOT_CMDLINE_MAX - 1
+                        ? image.cmdline_max
+                        : VMM_BOOT_CMDLINE_MAX - 1,
+                    errp);
+    if (r < 0) {
+        return r;
+    }
+    end = VMM_LINUX_LOAD_ADDRESS + image.kernel_size;
+    r = place_initrd(start, image.initrd_max + 1,
+                     image.run_end > end ? image.run_end : end, errp);
+    if (r < 0) {
+        return r;
+    }
+    memcpy(start->memory->host + VMM_LINUX_LOAD_ADDRESS, image.kernel,
+           image.kernel_size);
+    write_params(start, &image);
+    *ret_boot = (struct vmm_boot){.entry = VMM_LINUX_LOAD_ADDRESS,
+                                  .params = VMM_BOOT_PARAMS};
+    return 0;
+}
+
+static int load(struct vmm_memory *memory, const struct vmm_boot_config *config,
+                const uint8_t *image, size_t size, struct vmm_boot *ret_boot,
+                struct gw_error **errp)
+{
+    struct start start = {.memory = memory, .config = config};
+    int r;
+
+    vmm_memory_touched(memory);
+    r = place_acpi(&start, errp);
+    if (r < 0) {
+        return r;
+    }
+    start.n_map = vmm_map_fill(memory, start.acpi_bytes, start.map);
+    r = vmm_linux_is_image(image, size)
+            ? load_linux(&start, image, size, ret_boot, errp)
+            : load_elf(&start, image, size, ret_boot, errp);
+    if (r < 0) {
+        return r;
+    }
+    write_gdt(memory);
+    return 0;
+}
+
+int vmm_boot_load(struct vmm_memory *memory,
+                  const struct vmm_boot_config *config,
+                  struct vmm_boot *ret_boot, struct gw_error **errp)
+{
+    VMM_AUTO_FILE_MAP struct vmm_file_map file = {0};
+    int r;
+
+    if (!config->kernel) {
+        return load(memory, config, config->image, config->image_size, ret_boot,
+                    errp);
+    }
+    r = vmm_file_map(config->kernel, &file, errp);
     if (r < 0) {
         return gw_error_prefix(errp, r, "kernel");
     }
-    r = vmm_boot_load(memory, image, size, cmdline, ret_boot, errp);
-    munmap(image, size);
-    if (r < 0) {
-        return gw_error_prefix(errp, r, "kernel '%s'", path);
-    }
-    return 0;
+    r = load(memory, config, file.bytes, file.size, ret_boot, errp);
+    return gw_error_prefix(errp, r, "kernel '%s'", config->kernel);
 }

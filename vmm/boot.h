@@ -1,9 +1,12 @@
 /*
- * Cold start: an ELF image and its PVH start information in guest RAM.
+ * Cold start without firmware: a kernel, its boot data, its initial RAM disk
+ * and the ACPI tables in guest RAM.
  *
- * The guest is entered in 32-bit protected mode without paging, flat
- * segments, EBX holding the address of the start information, whether the
- * image has a PVH note or not.
+ * Three kinds of kernel: a Linux bzImage (linux_boot.h), an ELF image with a
+ * PVH note, and any other ELF image. All are entered in 32-bit protected mode
+ * without paging, with flat segments: what Linux' 32-bit boot protocol and PVH
+ * have in common. ESI holds the address of Linux' boot parameters, EBX that
+ * of the PVH start information; the one that is not there is 0.
  */
 #ifndef VMM_BOOT_H
 #define VMM_BOOT_H
@@ -15,37 +18,53 @@
 
 #include "memory.h"
 
+struct vmm_acpi;
+
 /* Boot data lie here; an image may not. */
 #define VMM_BOOT_DATA_START 0x6000u
 #define VMM_BOOT_DATA_END 0x30000u
-/* Selectors of the flat segments in the GDT we leave to the guest. */
-#define VMM_BOOT_CS 0x08u
-#define VMM_BOOT_DS 0x10u
-#define VMM_BOOT_TSS 0x18u
+/* Selectors of the flat segments in the GDT we leave to the guest: Linux'. */
+#define VMM_BOOT_CS 0x10u
+#define VMM_BOOT_DS 0x18u
+#define VMM_BOOT_TSS 0x20u
 /* Where that GDT is, and its size. */
 #define VMM_BOOT_GDT 0x6100u
-#define VMM_BOOT_GDT_BYTES 32u
+#define VMM_BOOT_GDT_BYTES 40u
+/* Linux' boot parameters, and the command line of either kind of kernel. */
+#define VMM_BOOT_PARAMS 0x10000u
+#define VMM_BOOT_CMDLINE 0x20000u
 /* Bytes of the longest command line, NUL included. */
 #define VMM_BOOT_CMDLINE_MAX 4096u
+
+/* What is to be started. Pointers are lent. */
+struct vmm_boot_config {
+    /* The image in this process, if kernel is NULL. */
+    const void *image;
+    size_t image_size;
+    /* Files: the kernel, or NULL; the initial RAM disk, or NULL. */
+    const char *kernel;
+    const char *initrd;
+    /* Command line; not NULL. */
+    const char *cmdline;
+    /* The tables, or NULL without ACPI. */
+    const struct vmm_acpi *acpi;
+    /* Bytes below 1 MiB that the firmware's block hides. */
+    uint64_t hidden_bytes;
+};
 
 /* What a vCPU needs to start. */
 struct vmm_boot {
     uint32_t entry;
+    /* PVH start information, for EBX; or 0. */
     uint32_t start_info;
+    /* Linux' boot parameters, for ESI; or 0. */
+    uint32_t params;
 };
 
-/*
- * Loads an image from memory and writes the boot data. The cmdline is that of
- * the guest.
- */
-int vmm_boot_load(struct vmm_memory *memory, const void *image,
-                  size_t image_size, const char *cmdline,
+/* Loads what the configuration says and writes the boot data. */
+int vmm_boot_load(struct vmm_memory *memory,
+                  const struct vmm_boot_config *config,
                   struct vmm_boot *ret_boot, struct gw_error **errp)
     GW_MUST_CHECK;
-
-/* The same from a file. */
-int vmm_boot_load_file(struct vmm_memory *memory, const char *path,
-                       const char *cmdline, struct vmm_boot *ret_boot,
-                       struct gw_error **errp) GW_MUST_CHECK;
 
 #endif

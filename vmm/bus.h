@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* The most ranges of either kind. */
-#define VMM_BUS_MAX_RANGES 8
+#define VMM_BUS_MAX_RANGES 32
 
 /* How a device is accessed. size is 1, 2, 4 or 8 bytes. */
 struct vmm_bus_ops {

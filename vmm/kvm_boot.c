@@ -1,5 +1,5 @@
 /*
- * Cold start under KVM: an ELF image, the first vCPU at its entry in 32-bit
+ * Cold start under KVM: a kernel, the first vCPU at its entry in 32-bit
  * protected mode, the others waiting to be started by it.
  */
 #include "kvm.h"
@@ -10,11 +10,14 @@
 
 #include "beat_elf.h"
 #include "boot.h"
+#include "boot_virtio.h"
 #include "machine.h"
 #include "util.h"
 
 /* RFLAGS: the bit that is always set. */
 #define RFLAGS_ONE 2u
+/* Default type of the MTRRs: enabled, write-back. */
+#define MTRR_ON_WRITE_BACK 0x806u
 
 static struct vmm_segment flat_segment(uint32_t selector, uint32_t type)
 {
@@ -50,6 +53,7 @@ static void set_entry(struct vmm_cpu *cpu, const struct vmm_boot *boot)
         cpu->regs[i] = 0;
     }
     cpu->regs[VMM_RBX] = boot->start_info;
+    cpu->regs[VMM_RSI] = boot->params;
     cpu->rip = boot->entry;
     cpu->rflags = RFLAGS_ONE;
     cpu->cr0 = VMM_CR0_PE | VMM_CR0_ET;
@@ -63,8 +67,8 @@ static void set_entry(struct vmm_cpu *cpu, const struct vmm_boot *boot)
  * The user's words, how many CPUs there are, and how to switch off. A KVM that
  * emulates offers no AVX, and may not keep the guest from seeing the host's.
  */
-static char *make_cmdline(const struct vmm_kvm *kvm,
-                          const struct vmm_options *options)
+static char *make_beat_cmdline(const struct vmm_kvm *kvm,
+                               const struct vmm_options *options)
 {
     const char *append = options->append ? options->append : "";
     char *text;
@@ -77,23 +81,47 @@ static char *make_cmdline(const struct vmm_kvm *kvm,
     return text;
 }
 
+/*
+ * The command line of a kernel that was given: the user's words, and without
+ * ACPI those that tell Linux where its virtio devices are.
+ */
+static char *make_kernel_cmdline(const struct vmm_kvm *kvm,
+                                 const struct vmm_options *options)
+{
+    char devices[VMM_VIRTIO_WORDS_MAX] = "";
+    char *text;
+
+    if (!options->machine.acpi && options->machine.auto_kernel_cmdline) {
+        vmm_boot_virtio_words(kvm->machine->virtio_slots, devices);
+    }
+    if (asprintf(&text, "%s%s", options->append ? options->append : "",
+                 devices) < 0) {
+        return NULL;
+    }
+    return text;
+}
+
 static int load_image(struct vmm_kvm *kvm, const struct vmm_options *options,
                       struct vmm_boot *ret_boot, struct gw_error **errp)
 {
-    struct vmm_memory *memory = &kvm->machine->memory;
-    VMM_AUTO_FREE char *cmdline = NULL;
+    struct vmm_machine *machine = kvm->machine;
+    VMM_AUTO_FREE char *cmdline = options->kernel
+                                      ? make_kernel_cmdline(kvm, options)
+                                      : make_beat_cmdline(kvm, options);
+    struct vmm_boot_config config = {
+        .image = gw_beat_elf,
+        .image_size = gw_beat_elf_size,
+        .kernel = options->kernel,
+        .initrd = options->initrd,
+        .cmdline = cmdline,
+        .acpi = machine->acpi.enabled ? &machine->acpi : NULL,
+        .hidden_bytes = machine->firmware.bytes,
+    };
 
-    if (options->kernel) {
-        return vmm_boot_load_file(memory, options->kernel,
-                                  options->append ? options->append : "",
-                                  ret_boot, errp);
-    }
-    cmdline = make_cmdline(kvm, options);
     if (!cmdline) {
         return gw_error_set_errno(errp, -ENOMEM, "command line");
     }
-    return vmm_boot_load(memory, gw_beat_elf, gw_beat_elf_size, cmdline,
-                         ret_boot, errp);
+    return vmm_boot_load(&machine->memory, &config, ret_boot, errp);
 }
 
 int vmm_kvm_boot(struct vmm_accel *accel, const struct vmm_options *options,
@@ -109,12 +137,15 @@ int vmm_kvm_boot(struct vmm_accel *accel, const struct vmm_options *options,
     }
     set_entry(&kvm->vcpus[0].cpu, &boot);
     /*
-     * All begin at the same time, none at the host's. MISC_ENABLE is QEMU's
-     * and the one that need not be sent; KVM's own differs.
+     * MTRRs on and write-back by default, as firmware leaves them: without
+     * them Linux gives up PAT. All begin at the same time, none at the host's.
+     * MISC_ENABLE is QEMU's and the one that need not be sent; KVM's own
+     * differs.
      */
     for (unsigned int i = 0; i < kvm->n_vcpus; i++) {
         kvm->vcpus[i].cpu.tsc = 0;
         kvm->vcpus[i].cpu.misc_enable = 1;
+        kvm->vcpus[i].cpu.mtrr_default = MTRR_ON_WRITE_BACK;
     }
     kvm->clock.clock = 0;
     kvm->dirty = true;

@@ -8,12 +8,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "platform.h"
 #include "util.h"
 
 /* The type in the stream: laid out like QEMU's. */
 #define MACHINE_TYPE "microvm"
-/* Pin of the I/O APIC for slot 0 of virtio-mmio, without ACPI. */
-#define VIRTIO_FIRST_PIN 5
 
 /* Nothing runs and nothing changes after this. */
 static void stop_running(struct vmm_machine *machine)
@@ -153,8 +152,9 @@ static void connect_bus(struct vmm_machine *machine)
                 &vmm_ioapic_bus_ops, &machine->ioapic);
     vmm_bus_add(&machine->bus.mmio, VMM_POWER_BASE, VMM_POWER_BYTES,
                 &vmm_power_bus_ops, &machine->power);
-    vmm_bus_add(&machine->bus.mmio, VMM_VIRTIO_MMIO_BASE, VMM_VIRTIO_MMIO_BYTES,
-                &vmm_virtio_set_bus_ops, &machine->virtio);
+    vmm_bus_add(&machine->bus.mmio, VMM_VIRTIO_BASE,
+                VMM_VIRTIO_SLOTS * VMM_VIRTIO_BYTES, &vmm_virtio_set_bus_ops,
+                &machine->virtio);
 }
 
 static int add_device(struct vmm_machine *machine,
@@ -175,7 +175,7 @@ static int add_devices(struct vmm_machine *machine, struct gw_error **errp)
     if (r < 0) {
         return r;
     }
-    r = vmm_firmware_add_device(&machine->firmware, machine->gw, errp);
+    r = vmm_platform_add_first(machine, errp);
     if (r < 0) {
         return r;
     }
@@ -188,6 +188,10 @@ static int add_devices(struct vmm_machine *machine, struct gw_error **errp)
         return r;
     }
     r = accel->ops->add_clock(accel, errp);
+    if (r < 0) {
+        return r;
+    }
+    r = vmm_platform_add_last(machine, errp);
     if (r < 0) {
         return r;
     }
@@ -228,10 +232,14 @@ static int init_virtio(struct vmm_machine *machine,
 {
     struct vmm_virtio_place place = {.memory = &machine->memory,
                                      .ioapic = &machine->ioapic,
-                                     .first_pin = VIRTIO_FIRST_PIN};
+                                     .first_pin = options->machine.acpi
+                                                      ? VMM_VIRTIO_GSI_ACPI
+                                                      : VMM_VIRTIO_GSI_PLAIN};
+    int r =
+        vmm_virtio_set_init(&machine->virtio, &options->virtio, &place, errp);
 
-    return vmm_virtio_set_init(&machine->virtio, &options->virtio, &place,
-                               errp);
+    machine->virtio_slots = vmm_virtio_set_slots(&machine->virtio);
+    return r;
 }
 
 static int init_hardware(struct vmm_machine *machine,
@@ -247,10 +255,6 @@ static int init_hardware(struct vmm_machine *machine,
     if (r < 0) {
         return r;
     }
-    r = vmm_firmware_init(&machine->firmware, options->firmware_bytes, errp);
-    if (r < 0) {
-        return r;
-    }
     vmm_serial_init(&machine->serial, &serial_ops, machine);
     connect_bus(machine);
     r = vmm_accel_choose(machine, options->accel, &machine->accel, errp);
@@ -263,6 +267,15 @@ static int init_hardware(struct vmm_machine *machine,
     if (r < 0) {
         return r;
     }
+    r = vmm_platform_init(machine, options, errp);
+    if (r < 0) {
+        return r;
+    }
+    r = machine->accel->ops->attach(machine->accel, errp);
+    if (r < 0) {
+        return gw_error_prefix(errp, r, "accelerator %s",
+                               machine->accel->ops->name);
+    }
     return vmm_console_init(&machine->console, &options->serial, &console_ops,
                             machine, errp);
 }
@@ -272,6 +285,10 @@ static int cold_start(struct vmm_machine *machine,
 {
     int r = vmm_memory_clear(&machine->memory, errp);
 
+    if (r < 0) {
+        return r;
+    }
+    r = vmm_platform_build_tables(machine, errp);
     if (r < 0) {
         return r;
     }
@@ -303,7 +320,7 @@ static int build(struct vmm_machine *machine, const struct vmm_options *options,
     if (r < 0) {
         return r;
     }
-    r = vmm_firmware_add_block(&machine->firmware, machine->gw, errp);
+    r = vmm_platform_add_blocks(machine, errp);
     if (r < 0) {
         return r;
     }
@@ -336,7 +353,7 @@ void vmm_machine_deinit(struct vmm_machine *machine)
         machine->accel = NULL;
     }
     vmm_console_deinit(&machine->console);
-    vmm_firmware_deinit(&machine->firmware);
+    vmm_platform_deinit(machine);
     vmm_memory_deinit(&machine->memory);
     if (machine->end_fd > 0) {
         close(machine->end_fd);

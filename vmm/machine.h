@@ -12,10 +12,12 @@
 #include <godwit/machine.h>
 
 #include "accel.h"
+#include "acpi.h"
 #include "bus.h"
 #include "clock.h"
 #include "console.h"
 #include "firmware.h"
+#include "ged.h"
 #include "ioapic.h"
 #include "memory.h"
 #include "options.h"
@@ -38,6 +40,8 @@ struct vmm_machine {
     struct gw_machine *gw;
     struct vmm_memory memory;
     struct vmm_firmware firmware;
+    struct vmm_acpi acpi;
+    struct vmm_ged ged;
     struct vmm_bus bus;
     struct vmm_ioapic ioapic;
     struct vmm_serial serial;
@@ -48,6 +52,8 @@ struct vmm_machine {
     struct vmm_accel *accel;
     struct vmm_vcpus vcpus;
     unsigned int n_cpus;
+    /* Bit n: slot n of virtio-mmio has a device; set before the cold start. */
+    uint32_t virtio_slots;
     /* Readable when `end` was set. */
     int end_fd;
     /* Held while the machine is stopped or started: one at a time. */

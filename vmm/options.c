@@ -110,6 +110,19 @@ static int apply_kernel(struct vmm_options *options, const char *value,
     return 0;
 }
 
+static int apply_initrd(struct vmm_options *options, const char *value,
+                        struct gw_error **errp)
+{
+    options->initrd = value;
+    return 0;
+}
+
+static int apply_machine(struct vmm_options *options, const char *value,
+                         struct gw_error **errp)
+{
+    return vmm_machine_options_parse(&options->machine, value, errp);
+}
+
 /* The two sizes of QEMU's firmwares for this machine. */
 static int apply_firmware_size(struct vmm_options *options, const char *value,
                                struct gw_error **errp)
@@ -124,6 +137,7 @@ static int apply_firmware_size(struct vmm_options *options, const char *value,
         return gw_error_set(errp, -EINVAL, "'%s' is not one of 0, 64K, 128K",
                             value);
     }
+    options->has_firmware_size = true;
     return 0;
 }
 
@@ -326,8 +340,10 @@ static const struct rule rules[] = {
     {"m", "memory", "SIZE", "guest RAM in MiB, or with suffix K, M, G, T",
      apply_memory},
     {"smp", NULL, "N", "number of vCPUs", apply_smp},
-    {"kernel", NULL, "FILE", "ELF image to boot (default: built-in beat)",
-     apply_kernel},
+    {"M", "machine", "TEXT", "microvm, and acpi=on or off", apply_machine},
+    {"kernel", NULL, "FILE",
+     "bzImage or ELF image to boot (default: built-in beat)", apply_kernel},
+    {"initrd", NULL, "FILE", "initial RAM disk of the kernel", apply_initrd},
     {"firmware-size", NULL, "SIZE",
      "room for the firmware of a guest of QEMU: 0, 64K or 128K",
      apply_firmware_size},
@@ -367,6 +383,7 @@ void vmm_options_init(struct vmm_options *options)
     memset(options, 0, sizeof(*options));
     options->memory_bytes = DEFAULT_MEMORY_BYTES;
     options->smp = 1;
+    vmm_machine_options_init(&options->machine);
     options->sandbox = true;
 }
 

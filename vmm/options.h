@@ -12,6 +12,7 @@
 #include <godwit/error.h>
 
 #include "chardev.h"
+#include "machine_options.h"
 #include "virtio_options.h"
 
 /* The most monitors (QMP and HMP together) one command line may have. */
@@ -38,10 +39,15 @@ struct vmm_options {
     uint64_t memory_bytes;
     /* vCPUs, 1 to VMM_MAX_CPUS. */
     unsigned int smp;
-    /* An ELF file to boot, or NULL for `beat`. */
+    /* What the machine is made of. */
+    struct vmm_machine_options machine;
+    /* A bzImage or ELF file to boot, or NULL for `beat`. */
     const char *kernel;
-    /* Room for a firmware in bytes: 0, 64 KiB or 128 KiB. */
+    /* Its initial RAM disk, or NULL. */
+    const char *initrd;
+    /* Room for a firmware in bytes, 0, 64 KiB or 128 KiB, if it was given. */
     uint64_t firmware_bytes;
+    bool has_firmware_size;
     /* The guest's command line, or NULL. */
     const char *append;
     /* Name of the VM for people, or NULL. */

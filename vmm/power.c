@@ -3,13 +3,10 @@
  */
 #include "power.h"
 
-#define REG_SLEEP_CONTROL 0
-#define REG_RESET 2
-/* SLP_EN with the sleep type S5. */
+/* SLP_EN, and where the sleep type is. */
 #define SLEEP_ENABLE 0x20u
 #define SLEEP_TYPE_MASK 0x1cu
-#define SLEEP_TYPE_OFF (5u << 2)
-#define RESET_VALUE 0x42u
+#define SLEEP_TYPE_SHIFT 2u
 
 static uint64_t bus_read(void *opaque, uint64_t offset, unsigned int size)
 {
@@ -21,10 +18,11 @@ static void bus_write(void *opaque, uint64_t offset, unsigned int size,
 {
     struct vmm_power *power = opaque;
 
-    if (offset == REG_SLEEP_CONTROL && (value & SLEEP_ENABLE) &&
-        (value & SLEEP_TYPE_MASK) == SLEEP_TYPE_OFF) {
+    if (offset == VMM_POWER_SLEEP && (value & SLEEP_ENABLE) &&
+        (value & SLEEP_TYPE_MASK) == VMM_POWER_TYPE_OFF << SLEEP_TYPE_SHIFT) {
         power->power_off(power->opaque);
-    } else if (offset == REG_RESET && (value & 0xff) == RESET_VALUE) {
+    } else if (offset == VMM_POWER_RESET &&
+               (value & 0xff) == VMM_POWER_RESET_VALUE) {
         power->reset(power->opaque);
     }
 }

@@ -9,6 +9,13 @@
 
 #define VMM_POWER_BASE 0xfea00200ull
 #define VMM_POWER_BYTES 3u
+/* Registers of one byte: sleep control, sleep status, reset. */
+#define VMM_POWER_SLEEP 0u
+#define VMM_POWER_STATUS 1u
+#define VMM_POWER_RESET 2u
+/* The sleep type that switches off, and what resets. */
+#define VMM_POWER_TYPE_OFF 5u
+#define VMM_POWER_RESET_VALUE 0x42u
 
 struct vmm_power {
     /* Called on the vCPU's thread. */

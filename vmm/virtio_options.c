@@ -349,7 +349,7 @@ int vmm_virtio_options_add(struct vmm_virtio_options *options,
     };
 
     if (n == VMM_VIRTIO_SLOTS) {
-        return gw_error_set(errp, -EINVAL, "more than %d virtio devices",
+        return gw_error_set(errp, -EINVAL, "more than %u virtio devices",
                             VMM_VIRTIO_SLOTS);
     }
     options->devices[n] = option;

@@ -11,9 +11,7 @@
 
 #include "block.h"
 #include "chardev.h"
-
-/* Slots of the transport, and so the most devices. */
-#define VMM_VIRTIO_SLOTS 8
+#include "virtio_slots.h"
 
 enum vmm_virtio_kind {
     VMM_VIRTIO_DISK,

@@ -41,9 +41,9 @@ static uint64_t read_empty(const struct vmm_virtio_set *set, uint64_t offset,
 static uint64_t bus_read(void *opaque, uint64_t offset, unsigned int size)
 {
     struct vmm_virtio_set *set = opaque;
-    struct vmm_virtio *device = set->slots[offset / VMM_VIRTIO_MMIO_SLOT_BYTES];
+    struct vmm_virtio *device = set->slots[offset / VMM_VIRTIO_BYTES];
 
-    offset %= VMM_VIRTIO_MMIO_SLOT_BYTES;
+    offset %= VMM_VIRTIO_BYTES;
     return device ? vmm_virtio_bus_ops.read(device, offset, size)
                   : read_empty(set, offset, size);
 }
@@ -52,11 +52,11 @@ static void bus_write(void *opaque, uint64_t offset, unsigned int size,
                       uint64_t value)
 {
     struct vmm_virtio_set *set = opaque;
-    struct vmm_virtio *device = set->slots[offset / VMM_VIRTIO_MMIO_SLOT_BYTES];
+    struct vmm_virtio *device = set->slots[offset / VMM_VIRTIO_BYTES];
 
     if (device) {
-        vmm_virtio_bus_ops.write(device, offset % VMM_VIRTIO_MMIO_SLOT_BYTES,
-                                 size, value);
+        vmm_virtio_bus_ops.write(device, offset % VMM_VIRTIO_BYTES, size,
+                                 value);
     }
 }
 
@@ -263,8 +263,7 @@ int vmm_virtio_set_add_devices(struct vmm_virtio_set *set,
         int r;
 
         snprintf(path, sizeof(path), "virtio-mmio@%016x",
-                 VMM_VIRTIO_MMIO_BASE +
-                     member->slot * VMM_VIRTIO_MMIO_SLOT_BYTES);
+                 VMM_VIRTIO_BASE + member->slot * VMM_VIRTIO_BYTES);
         r = gw_machine_add_device(machine, member->vmstate, path, 0,
                                   member->object, NULL, errp);
         if (r < 0) {

@@ -16,10 +16,6 @@
 
 struct gw_machine;
 
-#define VMM_VIRTIO_MMIO_BASE 0xfeb00000u
-#define VMM_VIRTIO_MMIO_SLOT_BYTES 0x200u
-#define VMM_VIRTIO_MMIO_BYTES (VMM_VIRTIO_SLOTS * VMM_VIRTIO_MMIO_SLOT_BYTES)
-
 /* One device. */
 struct vmm_virtio_member {
     unsigned int slot;

@@ -14,10 +14,21 @@ APPEND = "console=ttyS0 quiet panic=-1 mitigations=off"
 
 # Each tick rewrites one of four pieces with random bytes and then proves all
 # four against their checksums, so that one stale or lost page is noticed.
+# Words of the kernel's command line: `ticks=N end=poweroff|reboot` ends it
+# after N ticks; `watch` adds the uptime to each tick, and what the kernel says
+# of its clocks, locks and interrupts.
 INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t devtmpfs devtmpfs /dev
-mkdir /work
+mkdir /work /proc
+BAD='soft lockup|rcu.*stall|hung task|kvm-clock.*unstable|nobody cared|BUG:|WARNING:'
+mount -t proc proc /proc
+for word in $(cat /proc/cmdline); do
+    case $word in
+    ticks=*|end=*) eval "$word" ;;
+    watch) watch=1 ;;
+    esac
+done
 mount -t tmpfs tmpfs /work
 cd /work
 for i in 0 1 2 3; do
@@ -31,11 +42,13 @@ while :; do
     head -c 524288 /dev/urandom >piece$i
     md5sum piece$i >sum$i
     if cat sum0 sum1 sum2 sum3 | md5sum -c >check 2>&1; then
-        echo "tick $n ok"
+        echo "tick $n ok${watch:+ at $(cut -d' ' -f1 /proc/uptime)}"
     else
         echo "tick $n MEMORY ERROR"
         cat check
     fi
+    [ -z "$watch" ] || dmesg | grep -E "$BAD" | sed 's/^/ERROR: /'
+    [ "$n" != "$ticks" ] || $end -f
     sleep 1
 done
 """

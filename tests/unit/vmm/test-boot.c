@@ -92,6 +92,16 @@ static void test_firmware__lies_over_guest_ram(void **state)
     vmm_memory_deinit(&memory);
 }
 
+static int boot_beat(struct vmm_memory *memory, const char *cmdline,
+                     struct vmm_boot *ret_boot, struct gw_error **errp)
+{
+    struct vmm_boot_config config = {.image = gw_beat_elf,
+                                     .image_size = gw_beat_elf_size,
+                                     .cmdline = cmdline};
+
+    return vmm_boot_load(memory, &config, ret_boot, errp);
+}
+
 static void test_boot__beat_and_its_start_info(void **state)
 {
     static const char cmdline[] = "mem=1M cpus=2";
@@ -101,9 +111,7 @@ static void test_boot__beat_and_its_start_info(void **state)
     const uint8_t *map;
 
     init_memory(&memory, 16 << 20, false);
-    assert_int_equal(vmm_boot_load(&memory, gw_beat_elf, gw_beat_elf_size,
-                                   cmdline, &boot, NULL),
-                     0);
+    assert_int_equal(boot_beat(&memory, cmdline, &boot, NULL), 0);
     assert_int_equal(memory.flags & GW_RAM_ZEROED, 0);
     assert_true(boot.entry >= 0x100000);
     info = vmm_memory_at(&memory, boot.start_info, 56);
@@ -113,13 +121,16 @@ static void test_boot__beat_and_its_start_info(void **state)
     assert_int_equal(vmm_get_le32(info + 12), 0);
     assert_string_equal(vmm_memory_at(&memory, vmm_get_le64(info + 24), 64),
                         cmdline);
-    map = vmm_memory_at(&memory, vmm_get_le64(info + 40), 48);
-    assert_int_equal(vmm_get_le32(info + 48), 2);
+    map = vmm_memory_at(&memory, vmm_get_le64(info + 40), 72);
+    assert_int_equal(vmm_get_le32(info + 48), 3);
     assert_int_equal(vmm_get_le64(map), 0);
-    assert_int_equal(vmm_get_le64(map + 8), 16 << 20);
+    assert_int_equal(vmm_get_le64(map + 8), 0x9fc00);
     assert_int_equal(vmm_get_le32(map + 16), 1);
-    assert_int_equal(vmm_get_le64(map + 24), 0xfeffc000);
-    assert_int_equal(vmm_get_le32(map + 40), 2);
+    assert_int_equal(vmm_get_le64(map + 24), 0x100000);
+    assert_int_equal(vmm_get_le64(map + 32), 15 << 20);
+    assert_int_equal(vmm_get_le32(map + 40), 1);
+    assert_int_equal(vmm_get_le64(map + 48), 0xfeffc000);
+    assert_int_equal(vmm_get_le32(map + 64), 2);
     vmm_memory_deinit(&memory);
 }
 
@@ -133,28 +144,24 @@ static void test_boot__long_command_line_is_refused(void **state)
     memset(cmdline, 'x', sizeof(cmdline));
     cmdline[VMM_BOOT_CMDLINE_MAX] = '\0';
     init_memory(&memory, 16 << 20, false);
-    assert_int_equal(vmm_boot_load(&memory, gw_beat_elf, gw_beat_elf_size,
-                                   cmdline, &boot, &error),
-                     -EOVERFLOW);
+    assert_int_equal(boot_beat(&memory, cmdline, &boot, &error), -EOVERFLOW);
     assert_non_null(strstr(gw_error_text(error), "4096 bytes, at most 4095"));
     gw_error_free(error);
     cmdline[VMM_BOOT_CMDLINE_MAX - 1] = '\0';
-    assert_int_equal(vmm_boot_load(&memory, gw_beat_elf, gw_beat_elf_size,
-                                   cmdline, &boot, NULL),
-                     0);
+    assert_int_equal(boot_beat(&memory, cmdline, &boot, NULL), 0);
     vmm_memory_deinit(&memory);
 }
 
 static void test_boot__missing_kernel_is_named(void **state)
 {
+    struct vmm_boot_config config = {.kernel = "/nonexistent/kernel",
+                                     .cmdline = ""};
     struct gw_error *error = NULL;
     struct vmm_memory memory;
     struct vmm_boot boot;
 
     init_memory(&memory, 2 << 20, false);
-    assert_int_equal(
-        vmm_boot_load_file(&memory, "/nonexistent/kernel", "", &boot, &error),
-        -ENOENT);
+    assert_int_equal(vmm_boot_load(&memory, &config, &boot, &error), -ENOENT);
     assert_string_equal(gw_error_text(error),
                         "kernel: cannot open '/nonexistent/kernel': "
                         "No such file or directory");

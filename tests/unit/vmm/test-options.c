@@ -176,6 +176,29 @@ static void test_options__wrong_use_is_named(void **state)
     parse(&options, "not one of on, off", "--sandbox", "maybe", NULL);
 }
 
+static void test_options__machine(void **state)
+{
+    struct vmm_options options;
+
+    parse(&options, NULL, NULL);
+    assert_true(options.machine.acpi);
+    vmm_options_deinit(&options);
+    parse(&options, NULL, "-M", "microvm,acpi=off,pic=off,pit=off", NULL);
+    assert_false(options.machine.acpi);
+    vmm_options_deinit(&options);
+    parse(&options, NULL, "--machine=type=microvm,acpi=auto", NULL);
+    assert_true(options.machine.acpi);
+    vmm_options_deinit(&options);
+    parse(&options, "'q35' is not microvm", "-M", "q35", NULL);
+    parse(&options, "'microvm2' is not", "-M", "microvm2", NULL);
+    parse(&options, "acpi=maybe", "-M", "microvm,acpi=maybe", NULL);
+    parse(&options, "pit=on is not supported, only pit=off", "-M",
+          "microvm,pit=on", NULL);
+    parse(&options, "property 'frob'", "-M", "microvm,frob=on", NULL);
+    parse(&options, "'' has no value", "-M", "microvm,", NULL);
+    parse(&options, "'acpi' has no value", "-M", "microvm,acpi", NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +208,7 @@ int main(void)
         cmocka_unit_test(test_options__character_devices),
         cmocka_unit_test(test_options__stdio_has_one_user),
         cmocka_unit_test(test_options__uuid),
+        cmocka_unit_test(test_options__machine),
         cmocka_unit_test(test_options__wrong_use_is_named),
     };
 

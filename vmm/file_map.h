@@ -1,0 +1,27 @@
+/*
+ * A whole file, read-only in this process.
+ */
+#ifndef VMM_FILE_MAP_H
+#define VMM_FILE_MAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <godwit/error.h>
+
+struct vmm_file_map {
+    const uint8_t *bytes;
+    size_t size;
+};
+
+/* Maps a regular, not empty file. */
+int vmm_file_map(const char *path, struct vmm_file_map *ret_map,
+                 struct gw_error **errp) GW_MUST_CHECK;
+
+/* Unmaps it; accepts a zeroed object. */
+void vmm_file_unmap(struct vmm_file_map *map);
+
+/* Unmaps it at the end of the scope. */
+#define VMM_AUTO_FILE_MAP __attribute__((cleanup(vmm_file_unmap)))
+
+#endif

@@ -1,0 +1,145 @@
+/*
+ * The properties of the machine: two that can be chosen, and those that have
+ * one value here.
+ */
+#include "machine_options.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "util.h"
+
+#define MACHINE_TYPE "microvm"
+
+/* A property of QEMU's machine whose value is given here. */
+struct fixed_property {
+    const char *name;
+    /* The one value that is accepted; NULL: any, it has no effect. */
+    const char *value;
+};
+
+static const struct fixed_property fixed[] = {
+    {"pic", "off"},
+    {"pit", "off"},
+    {"rtc", "off"},
+    {"ioapic2", "off"},
+    {"pcie", "off"},
+    {"usb", "off"},
+    {"smm", "off"},
+    {"isa-serial", "on"},
+    {"kernel-irqchip", "split"},
+    {"suppress-vmdesc", "off"},
+    {"x-option-roms", NULL},
+};
+
+/* A word of the text: what is before the "=", and what is after it. */
+struct word {
+    const char *name;
+    size_t name_len;
+    const char *value;
+    size_t value_len;
+};
+
+static bool is(const char *text, size_t len, const char *expected)
+{
+    return strlen(expected) == len && strncmp(text, expected, len) == 0;
+}
+
+static int parse_switch(const struct word *word, bool auto_value, bool *ret,
+                        struct gw_error **errp)
+{
+    if (is(word->value, word->value_len, "on")) {
+        *ret = true;
+    } else if (is(word->value, word->value_len, "off")) {
+        *ret = false;
+    } else if (is(word->value, word->value_len, "auto")) {
+        *ret = auto_value;
+    } else {
+        return gw_error_set(errp, -EINVAL, "%.*s=%.*s is not on or off",
+                            (int)word->name_len, word->name,
+                            (int)word->value_len, word->value);
+    }
+    return 0;
+}
+
+static int check_type(const char *type, size_t len, struct gw_error **errp)
+{
+    if (!is(type, len, MACHINE_TYPE)) {
+        return gw_error_set(errp, -EINVAL,
+                            "machine type '%.*s' is not " MACHINE_TYPE,
+                            (int)len, type);
+    }
+    return 0;
+}
+
+static int check_fixed(const struct word *word, struct gw_error **errp)
+{
+    for (size_t i = 0; i < VMM_ARRAY_SIZE(fixed); i++) {
+        if (!is(word->name, word->name_len, fixed[i].name)) {
+            continue;
+        }
+        if (!fixed[i].value ||
+            is(word->value, word->value_len, fixed[i].value)) {
+            return 0;
+        }
+        return gw_error_set(errp, -EINVAL,
+                            "machine property %s=%.*s is not supported, only "
+                            "%s=%s",
+                            fixed[i].name, (int)word->value_len, word->value,
+                            fixed[i].name, fixed[i].value);
+    }
+    return gw_error_set(errp, -EINVAL, "unknown machine property '%.*s'",
+                        (int)word->name_len, word->name);
+}
+
+static int apply(struct vmm_machine_options *options, const struct word *word,
+                 struct gw_error **errp)
+{
+    if (is(word->name, word->name_len, "type")) {
+        return check_type(word->value, word->value_len, errp);
+    }
+    if (is(word->name, word->name_len, "acpi")) {
+        return parse_switch(word, true, &options->acpi, errp);
+    }
+    if (is(word->name, word->name_len, "auto-kernel-cmdline")) {
+        return parse_switch(word, true, &options->auto_kernel_cmdline, errp);
+    }
+    return check_fixed(word, errp);
+}
+
+void vmm_machine_options_init(struct vmm_machine_options *options)
+{
+    *options =
+        (struct vmm_machine_options){.acpi = true, .auto_kernel_cmdline = true};
+}
+
+int vmm_machine_options_parse(struct vmm_machine_options *options,
+                              const char *text, struct gw_error **errp)
+{
+    for (const char *at = text;;) {
+        size_t len = strcspn(at, ",");
+        const char *equals = memchr(at, '=', len);
+        int r;
+
+        if (equals) {
+            struct word word = {.name = at,
+                                .name_len = (size_t)(equals - at),
+                                .value = equals + 1,
+                                .value_len = len - (size_t)(equals - at) - 1};
+
+            r = apply(options, &word, errp);
+        } else if (at == text) {
+            r = check_type(at, len, errp);
+        } else {
+            r = gw_error_set(errp, -EINVAL, "'%.*s' has no value", (int)len,
+                             at);
+        }
+        if (r < 0) {
+            return r;
+        }
+        if (at[len] == '\0') {
+            return 0;
+        }
+        at += len + 1;
+    }
+}

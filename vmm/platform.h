@@ -1,0 +1,40 @@
+/*
+ * What makes the machine a PC for guests that are x86 code: firmware, its
+ * configuration device, ACPI tables and events, power control.
+ *
+ * The accelerator `thread` runs no such guest, and its machine has none of it.
+ */
+#ifndef VMM_PLATFORM_H
+#define VMM_PLATFORM_H
+
+#include <godwit/error.h>
+
+struct vmm_machine;
+struct vmm_options;
+
+/*
+ * Makes it, after the accelerator was chosen, before its vCPUs are made and
+ * before the I/O APIC is used.
+ */
+int vmm_platform_init(struct vmm_machine *machine,
+                      const struct vmm_options *options, struct gw_error **errp)
+    GW_MUST_CHECK;
+/* Accepts a zeroed or half-built machine. */
+void vmm_platform_deinit(struct vmm_machine *machine);
+
+/*
+ * Writes the tables, for a cold start: all devices are there, and
+ * machine->virtio_slots says which slots of virtio-mmio are occupied.
+ */
+int vmm_platform_build_tables(struct vmm_machine *machine,
+                              struct gw_error **errp) GW_MUST_CHECK;
+
+/* RAM blocks, and sections before and after those of vCPUs and clocks. */
+int vmm_platform_add_blocks(struct vmm_machine *machine, struct gw_error **errp)
+    GW_MUST_CHECK;
+int vmm_platform_add_first(struct vmm_machine *machine, struct gw_error **errp)
+    GW_MUST_CHECK;
+int vmm_platform_add_last(struct vmm_machine *machine, struct gw_error **errp)
+    GW_MUST_CHECK;
+
+#endif

@@ -24,6 +24,9 @@
 #define CONFIG_EMERG_WRITE 8
 #define CONFIG_BYTES 12
 
+/* Output is written in pieces of this size. */
+#define PIECE_BYTES 4096
+
 /* A control message: port, event, value. */
 #define CONTROL_BYTES 8
 #define EVENT_DEVICE_READY 0
@@ -120,14 +123,17 @@ static void process_control(struct vmm_virtio_console *console)
 /* False if the backend takes no more now. */
 static bool write_pending(struct vmm_virtio_console *console)
 {
-    uint8_t byte;
+    uint8_t bytes[PIECE_BYTES];
+    size_t n;
 
-    while (vmm_virtio_chain_read(&console->pending, console->pending_done,
-                                 &byte, 1) == 1) {
-        if (!vmm_console_put(&console->backend, byte)) {
+    while ((n = vmm_virtio_chain_read(&console->pending, console->pending_done,
+                                      bytes, sizeof(bytes))) > 0) {
+        size_t done = vmm_console_write(&console->backend, bytes, n);
+
+        console->pending_done += done;
+        if (done < n) {
             return false;
         }
-        console->pending_done++;
     }
     console->has_pending = 0;
     vmm_virtio_push(&console->device, QUEUE_OUTPUT, console->pending.head, 0);

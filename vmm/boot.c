@@ -147,6 +147,21 @@ static void write_gdt(const struct vmm_memory *memory)
     }
 }
 
+/*
+ * Linux on reduced hardware resets by a jump to the BIOS. Where that would
+ * be: lidt of an empty table, int3; the triple fault ends the machine.
+ */
+static void write_reset_code(const struct start *start)
+{
+    static const uint8_t code[16] = {0x2e, 0x0f, 0x01, 0x1e, 0xf8, 0xff, 0xcc};
+    uint8_t *block = start->config->firmware;
+    uint64_t bytes = start->config->hidden_bytes;
+
+    memcpy(bytes > 0 ? block + (bytes - sizeof(code))
+                     : start->memory->host + (ONE_MIB - sizeof(code)),
+           code, sizeof(code));
+}
+
 /* ---- PVH ---- */
 
 static void write_memmap(const struct start *start)
@@ -305,6 +320,7 @@ static int load(struct vmm_memory *memory, const struct vmm_boot_config *config,
         return r;
     }
     write_gdt(memory);
+    write_reset_code(&start);
     return 0;
 }
 

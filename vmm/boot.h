@@ -48,7 +48,8 @@ struct vmm_boot_config {
     const char *cmdline;
     /* The tables, or NULL without ACPI. */
     const struct vmm_acpi *acpi;
-    /* Bytes below 1 MiB that the firmware's block hides. */
+    /* The firmware's block, which hides as many bytes below 1 MiB; or 0. */
+    uint8_t *firmware;
     uint64_t hidden_bytes;
 };
 

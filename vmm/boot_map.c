@@ -3,10 +3,6 @@
  */
 #include "boot_map.h"
 
-/* KVM's identity map and TSS pages. */
-#define KVM_PAGES_START 0xfeffc000u
-#define KVM_PAGES_BYTES 0x4000u
-
 static void add(struct vmm_map_entry *map, unsigned int *n, uint64_t gpa,
                 uint64_t end, uint32_t type)
 {
@@ -30,7 +26,7 @@ unsigned int vmm_map_fill(const struct vmm_memory *memory, uint64_t acpi_bytes,
     add(ret_map, &n, 0, VMM_MAP_BASE_END, VMM_MAP_RAM);
     add(ret_map, &n, VMM_MAP_HIGH_START, low_end - acpi_bytes, VMM_MAP_RAM);
     add(ret_map, &n, low_end - acpi_bytes, low_end, VMM_MAP_ACPI);
-    add(ret_map, &n, KVM_PAGES_START, KVM_PAGES_START + KVM_PAGES_BYTES,
+    add(ret_map, &n, VMM_MAP_KVM_START, VMM_MAP_KVM_START + VMM_MAP_KVM_BYTES,
         VMM_MAP_RESERVED);
     if (memory->bytes > low_end) {
         add(ret_map, &n, VMM_HIGH_RAM_START,

@@ -17,6 +17,9 @@
 /* RAM that every PC has, below the video memory and the ROMs. */
 #define VMM_MAP_BASE_END 0x9fc00u
 #define VMM_MAP_HIGH_START 0x100000u
+/* KVM's identity map and TSS pages. */
+#define VMM_MAP_KVM_START 0xfeffc000u
+#define VMM_MAP_KVM_BYTES 0x4000u
 /* The most entries. */
 #define VMM_MAP_ENTRIES 5
 

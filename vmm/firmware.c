@@ -1,55 +1,22 @@
 /*
- * Room for a firmware, and fw_cfg's section.
+ * The block, and guest memory with it.
  */
 #include "firmware.h"
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include <godwit/machine.h>
 #include <godwit/ram.h>
-#include <godwit/vmstate.h>
 
+#include "file_map.h"
 #include "util.h"
 
 #define FIRMWARE_IDSTR "pc.bios"
 #define ONE_MIB 0x100000ull
 #define FOUR_GIB 0x100000000ull
-
-static const struct gw_field dma_fields[] = {
-    GW_FIELD_U64(struct vmm_fw_cfg, dma),
-    GW_FIELD_END,
-};
-
-/* Version 0: so it is on the wire. */
-static const struct gw_vmstate dma_vmstate = {
-    .name = "fw_cfg/dma",
-    .version = 0,
-    .min_version = 0,
-    .size = sizeof(struct vmm_fw_cfg),
-    .fields = dma_fields,
-};
-
-static const struct gw_vmstate *const subsections[] = {
-    &dma_vmstate,
-    NULL,
-};
-
-static const struct gw_field fields[] = {
-    GW_FIELD_U16(struct vmm_fw_cfg, key),
-    GW_FIELD_U32(struct vmm_fw_cfg, offset),
-    GW_FIELD_END,
-};
-
-const struct gw_vmstate vmm_fw_cfg_vmstate = {
-    .name = "fw_cfg",
-    .version = 2,
-    .min_version = 2,
-    .size = sizeof(struct vmm_fw_cfg),
-    .fields = fields,
-    .subsections = subsections,
-};
 
 int vmm_firmware_init(struct vmm_firmware *firmware, uint64_t bytes,
                       struct gw_error **errp)
@@ -78,27 +45,39 @@ void vmm_firmware_deinit(struct vmm_firmware *firmware)
     *firmware = (struct vmm_firmware){0};
 }
 
+int vmm_firmware_load(struct vmm_firmware *firmware, const char *path,
+                      struct gw_error **errp)
+{
+    VMM_AUTO_FILE_MAP struct vmm_file_map file = {0};
+    int r = vmm_file_map(path, &file, errp);
+
+    if (r < 0) {
+        return gw_error_prefix(errp, r, "firmware");
+    }
+    if (file.size != firmware->bytes) {
+        return gw_error_set(errp, -EINVAL,
+                            "firmware '%s' has %zu bytes, there is room for "
+                            "%llu",
+                            path, file.size,
+                            (unsigned long long)firmware->bytes);
+    }
+    memcpy(firmware->host, file.bytes, file.size);
+    firmware->touched = true;
+    return 0;
+}
+
 int vmm_firmware_add_block(struct vmm_firmware *firmware,
                            struct gw_machine *machine, struct gw_error **errp)
 {
     struct gw_ram_attr attr =
         GW_RAM_ATTR(.idstr = FIRMWARE_IDSTR, .host = firmware->host,
-                    .used_length = firmware->bytes, .flags = GW_RAM_ZEROED);
+                    .used_length = firmware->bytes,
+                    .flags = firmware->touched ? 0 : GW_RAM_ZEROED);
 
     if (!firmware->host) {
         return 0;
     }
     return gw_ram_block_add(machine, &attr, NULL, errp);
-}
-
-int vmm_firmware_add_device(struct vmm_firmware *firmware,
-                            struct gw_machine *machine, struct gw_error **errp)
-{
-    if (!firmware->host) {
-        return 0;
-    }
-    return gw_machine_add_device(machine, &vmm_fw_cfg_vmstate, NULL, 0,
-                                 &firmware->fw_cfg, NULL, errp);
 }
 
 static void add_range(struct vmm_memory_range *ranges, unsigned int *n,
@@ -133,4 +112,20 @@ vmm_firmware_ranges(const struct vmm_firmware *firmware,
         add_range(ret_ranges, &n, ram[1].gpa, ram[1].bytes, ram[1].host);
     }
     return n;
+}
+
+uint8_t *vmm_firmware_at(const struct vmm_firmware *firmware,
+                         const struct vmm_memory *memory, uint64_t gpa,
+                         uint64_t *ret_bytes)
+{
+    struct vmm_memory_range ranges[VMM_FIRMWARE_RANGES];
+    unsigned int n = vmm_firmware_ranges(firmware, memory, ranges);
+
+    for (unsigned int i = 0; i < n; i++) {
+        if (gpa >= ranges[i].gpa && gpa - ranges[i].gpa < ranges[i].bytes) {
+            *ret_bytes = ranges[i].bytes - (gpa - ranges[i].gpa);
+            return ranges[i].host + (gpa - ranges[i].gpa);
+        }
+    }
+    return NULL;
 }

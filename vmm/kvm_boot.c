@@ -115,6 +115,7 @@ static int load_image(struct vmm_kvm *kvm, const struct vmm_options *options,
         .initrd = options->initrd,
         .cmdline = cmdline,
         .acpi = machine->acpi.enabled ? &machine->acpi : NULL,
+        .firmware = machine->firmware.host,
         .hidden_bytes = machine->firmware.bytes,
     };
 
@@ -124,6 +125,41 @@ static int load_image(struct vmm_kvm *kvm, const struct vmm_options *options,
     return vmm_boot_load(&machine->memory, &config, ret_boot, errp);
 }
 
+/* All begin at the same time, none at the host's. */
+static void set_times(struct vmm_kvm *kvm)
+{
+    /* MISC_ENABLE is QEMU's and need not be sent; KVM's own differs. */
+    for (unsigned int i = 0; i < kvm->n_vcpus; i++) {
+        kvm->vcpus[i].cpu.tsc = 0;
+        kvm->vcpus[i].cpu.misc_enable = 1;
+    }
+    kvm->clock.clock = 0;
+    kvm->dirty = true;
+}
+
+/* The vCPUs stay as KVM resets them: the first at the reset vector. */
+static int boot_firmware(struct vmm_kvm *kvm, const struct vmm_options *options,
+                         struct gw_error **errp)
+{
+    struct vmm_machine *machine = kvm->machine;
+    VMM_AUTO_FREE char *cmdline = make_kernel_cmdline(kvm, options);
+    struct vmm_boot_firmware config = {.kernel = options->kernel,
+                                       .initrd = options->initrd,
+                                       .cmdline = cmdline};
+    int r;
+
+    if (!cmdline) {
+        return gw_error_set_errno(errp, -ENOMEM, "command line");
+    }
+    r = vmm_firmware_load(&machine->firmware, options->bios, errp);
+    if (r < 0) {
+        return r;
+    }
+    vmm_memory_touched(&machine->memory);
+    return vmm_boot_firmware_kernel(&machine->fw_cfg, &machine->memory, &config,
+                                    &machine->boot_files, errp);
+}
+
 int vmm_kvm_boot(struct vmm_accel *accel, const struct vmm_options *options,
                  struct gw_error **errp)
 {
@@ -131,23 +167,20 @@ int vmm_kvm_boot(struct vmm_accel *accel, const struct vmm_options *options,
     struct vmm_boot boot;
     int r;
 
+    if (options->bios) {
+        r = boot_firmware(kvm, options, errp);
+        set_times(kvm);
+        return r;
+    }
     r = load_image(kvm, options, &boot, errp);
     if (r < 0) {
         return r;
     }
     set_entry(&kvm->vcpus[0].cpu, &boot);
-    /*
-     * MTRRs on and write-back by default, as firmware leaves them: without
-     * them Linux gives up PAT. All begin at the same time, none at the host's.
-     * MISC_ENABLE is QEMU's and the one that need not be sent; KVM's own
-     * differs.
-     */
+    /* As firmware leaves them: without MTRRs Linux gives up PAT. */
     for (unsigned int i = 0; i < kvm->n_vcpus; i++) {
-        kvm->vcpus[i].cpu.tsc = 0;
-        kvm->vcpus[i].cpu.misc_enable = 1;
         kvm->vcpus[i].cpu.mtrr_default = MTRR_ON_WRITE_BACK;
     }
-    kvm->clock.clock = 0;
-    kvm->dirty = true;
+    set_times(kvm);
     return 0;
 }

@@ -13,10 +13,12 @@
 
 #include "accel.h"
 #include "acpi.h"
+#include "boot_firmware.h"
 #include "bus.h"
 #include "clock.h"
 #include "console.h"
 #include "firmware.h"
+#include "fw_cfg.h"
 #include "ged.h"
 #include "ioapic.h"
 #include "memory.h"
@@ -41,6 +43,8 @@ struct vmm_machine {
     struct vmm_memory memory;
     struct vmm_firmware firmware;
     struct vmm_acpi acpi;
+    struct vmm_fw_cfg fw_cfg;
+    struct vmm_boot_files boot_files;
     struct vmm_ged ged;
     struct vmm_bus bus;
     struct vmm_ioapic ioapic;

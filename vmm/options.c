@@ -117,6 +117,13 @@ static int apply_initrd(struct vmm_options *options, const char *value,
     return 0;
 }
 
+static int apply_bios(struct vmm_options *options, const char *value,
+                      struct gw_error **errp)
+{
+    options->bios = value;
+    return 0;
+}
+
 static int apply_machine(struct vmm_options *options, const char *value,
                          struct gw_error **errp)
 {
@@ -344,6 +351,7 @@ static const struct rule rules[] = {
     {"kernel", NULL, "FILE",
      "bzImage or ELF image to boot (default: built-in beat)", apply_kernel},
     {"initrd", NULL, "FILE", "initial RAM disk of the kernel", apply_initrd},
+    {"bios", NULL, "FILE", "firmware that starts the machine", apply_bios},
     {"firmware-size", NULL, "SIZE",
      "room for the firmware of a guest of QEMU: 0, 64K or 128K",
      apply_firmware_size},

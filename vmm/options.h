@@ -45,6 +45,8 @@ struct vmm_options {
     const char *kernel;
     /* Its initial RAM disk, or NULL. */
     const char *initrd;
+    /* A firmware that starts it, or NULL. */
+    const char *bios;
     /* Room for a firmware in bytes, 0, 64 KiB or 128 KiB, if it was given. */
     uint64_t firmware_bytes;
     bool has_firmware_size;

@@ -4,6 +4,7 @@
 #include "platform.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "machine.h"
 
@@ -11,12 +12,93 @@
 #define FIRMWARE_BYTES_ACPI (128u << 10)
 #define FIRMWARE_BYTES_PLAIN (64u << 10)
 
-static uint64_t firmware_bytes(const struct vmm_options *options)
+/* As it was asked for, as the file is long, or as QEMU's firmware is. */
+static int firmware_bytes(const struct vmm_options *options,
+                          uint64_t *ret_bytes, struct gw_error **errp)
 {
+    struct stat st;
+
     if (options->has_firmware_size) {
-        return options->firmware_bytes;
+        *ret_bytes = options->firmware_bytes;
+    } else if (options->bios) {
+        if (stat(options->bios, &st) < 0) {
+            return gw_error_set_errno(errp, -errno, "firmware '%s'",
+                                      options->bios);
+        }
+        *ret_bytes = (uint64_t)st.st_size;
+    } else {
+        *ret_bytes =
+            options->machine.acpi ? FIRMWARE_BYTES_ACPI : FIRMWARE_BYTES_PLAIN;
     }
-    return options->machine.acpi ? FIRMWARE_BYTES_ACPI : FIRMWARE_BYTES_PLAIN;
+    if (*ret_bytes != 0 && *ret_bytes != FIRMWARE_BYTES_ACPI &&
+        *ret_bytes != FIRMWARE_BYTES_PLAIN) {
+        return gw_error_set(errp, -EINVAL,
+                            "firmware '%s' has %llu bytes, expected %u or %u",
+                            options->bios, (unsigned long long)*ret_bytes,
+                            FIRMWARE_BYTES_PLAIN, FIRMWARE_BYTES_ACPI);
+    }
+    return 0;
+}
+
+static uint8_t *guest_at(void *opaque, uint64_t gpa, uint64_t *ret_bytes)
+{
+    struct vmm_machine *machine = opaque;
+
+    return vmm_firmware_at(&machine->firmware, &machine->memory, gpa,
+                           ret_bytes);
+}
+
+static const struct vmm_fw_cfg_ops fw_cfg_ops = {.at = guest_at};
+
+static int init_firmware(struct vmm_machine *machine,
+                         const struct vmm_options *options,
+                         struct gw_error **errp)
+{
+    uint64_t bytes = 0;
+    int r = firmware_bytes(options, &bytes, errp);
+
+    if (r < 0) {
+        return r;
+    }
+    r = vmm_firmware_init(&machine->firmware, bytes, errp);
+    if (r < 0) {
+        return r;
+    }
+    r = vmm_fw_cfg_init(&machine->fw_cfg, &machine->acpi, &fw_cfg_ops, machine,
+                        errp);
+    if (r < 0) {
+        return r;
+    }
+    vmm_bus_add(&machine->bus.ports, VMM_FW_CFG_PORT, VMM_FW_CFG_PORTS,
+                &vmm_fw_cfg_bus_ops, &machine->fw_cfg);
+    return 0;
+}
+
+static int init_acpi(struct vmm_machine *machine, struct gw_error **errp)
+{
+    vmm_ged_init(&machine->ged, &machine->ioapic);
+    vmm_bus_add(&machine->bus.mmio, VMM_GED_BASE, VMM_GED_BYTES,
+                &vmm_ged_bus_ops, &machine->ged);
+    return vmm_acpi_init(&machine->acpi, errp);
+}
+
+/* Files in the order of their names, as QEMU has them. */
+static int fill_fw_cfg(struct vmm_machine *machine, struct gw_error **errp)
+{
+    static const enum vmm_acpi_blob_index order[] = {
+        VMM_ACPI_RSDP, VMM_ACPI_TABLES, VMM_ACPI_LOADER};
+    int r = 0;
+
+    for (size_t i = 0; i < VMM_ACPI_BLOBS && machine->acpi.enabled && r == 0;
+         i++) {
+        struct vmm_acpi_blob *blob = &machine->acpi.blobs[order[i]];
+
+        r = vmm_fw_cfg_add_file(&machine->fw_cfg, blob->file, blob->host, 0,
+                                &blob->size, errp);
+    }
+    return r < 0 ? r
+                 : vmm_boot_firmware_basics(&machine->fw_cfg, &machine->memory,
+                                            machine->n_cpus, errp);
 }
 
 /* What only a PC has may not be asked for elsewhere. */
@@ -24,7 +106,7 @@ static int check_no_pc(const struct vmm_machine *machine,
                        const struct vmm_options *options,
                        struct gw_error **errp)
 {
-    if (options->firmware_bytes > 0 || options->initrd) {
+    if (options->firmware_bytes > 0 || options->bios || options->initrd) {
         return gw_error_set(errp, -ENOTSUP,
                             "accelerator %s has neither firmware nor initrd",
                             machine->accel->ops->name);
@@ -40,18 +122,17 @@ int vmm_platform_init(struct vmm_machine *machine,
     if (!machine->accel->ops->is_pc) {
         return check_no_pc(machine, options, errp);
     }
-    r = vmm_firmware_init(&machine->firmware, firmware_bytes(options), errp);
-    if (r < 0 || !options->machine.acpi) {
-        return r;
+    r = init_firmware(machine, options, errp);
+    if (r == 0 && options->machine.acpi) {
+        r = init_acpi(machine, errp);
     }
-    vmm_ged_init(&machine->ged, &machine->ioapic);
-    vmm_bus_add(&machine->bus.mmio, VMM_GED_BASE, VMM_GED_BYTES,
-                &vmm_ged_bus_ops, &machine->ged);
-    return vmm_acpi_init(&machine->acpi, errp);
+    return r < 0 ? r : fill_fw_cfg(machine, errp);
 }
 
 void vmm_platform_deinit(struct vmm_machine *machine)
 {
+    vmm_fw_cfg_deinit(&machine->fw_cfg);
+    vmm_boot_files_deinit(&machine->boot_files);
     vmm_acpi_deinit(&machine->acpi);
     vmm_firmware_deinit(&machine->firmware);
 }
@@ -62,6 +143,7 @@ int vmm_platform_build_tables(struct vmm_machine *machine,
     struct vmm_acpi_config config = {.n_cpus = machine->n_cpus,
                                      .virtio_slots = machine->virtio_slots};
 
+    machine->firmware.touched = true;
     if (!machine->acpi.enabled) {
         return 0;
     }
@@ -89,7 +171,11 @@ int vmm_platform_add_blocks(struct vmm_machine *machine, struct gw_error **errp)
 
 int vmm_platform_add_first(struct vmm_machine *machine, struct gw_error **errp)
 {
-    return vmm_firmware_add_device(&machine->firmware, machine->gw, errp);
+    if (!machine->accel->ops->is_pc) {
+        return 0;
+    }
+    return gw_machine_add_device(machine->gw, &vmm_fw_cfg_vmstate, NULL, 0,
+                                 &machine->fw_cfg, NULL, errp);
 }
 
 int vmm_platform_add_last(struct vmm_machine *machine, struct gw_error **errp)

@@ -182,3 +182,15 @@ vm_load()
     hmp "$1" migrate_set_capability mapped-ram "$3"
     hmp "$1" migrate_incoming "file:$2"
 }
+
+# steady SECONDS FILE: the uptimes of `tick N ok at UPTIME` rise, each by less
+# than SECONDS: the guest's clock neither stood nor jumped
+steady()
+{
+    sed -n 's/^tick [0-9]* ok at \([0-9.]*\).*/\1/p' "$2" | awk -v most="$1" '
+            NR > 1 && ($1 <= last || $1 > last + most) {
+                print "from uptime", last, "to", $1; bad = 1
+            }
+            { last = $1 }
+            END { exit bad || NR < 2 }' || fail "the clock does not go on"
+}

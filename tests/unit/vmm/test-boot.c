@@ -7,12 +7,15 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include <godwit/ram.h>
 
+#include "acpi.h"
 #include "beat_elf.h"
 #include "firmware.h"
 #include "util.h"
@@ -134,6 +137,154 @@ static void test_boot__beat_and_its_start_info(void **state)
     vmm_memory_deinit(&memory);
 }
 
+/* A kernel of protocol 2.15 that runs at 16 MiB and needs 16 MiB more. */
+static void make_linux(uint8_t *image, size_t size)
+{
+    memset(image, 0x90, size);
+    image[0x1f1] = 1;
+    memcpy(image + 0x1fe, "\x55\xaa\xeb\x6aHdrS\x0f\x02", 10);
+    image[0x211] = 1;
+    vmm_put_le32(image + 0x22c, 0x7fffffff);
+    vmm_put_le32(image + 0x238, 16);
+    vmm_put_le64(image + 0x258, 16 << 20);
+    vmm_put_le32(image + 0x260, 16 << 20);
+}
+
+static void make_file(char *path, size_t size)
+{
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, (off_t)size), 0);
+    assert_int_equal(pwrite(fd, "initrd", 6, 0), 6);
+    close(fd);
+}
+
+/* Tables at the end of RAM, the RAM disk below them, all of it told. */
+static void test_boot__linux_with_acpi_and_initrd(void **state)
+{
+    char path[] = "/tmp/godwit-initrd-XXXXXX";
+    struct vmm_acpi_config tables = {.n_cpus = 2};
+    struct vmm_firmware firmware;
+    struct vmm_memory memory;
+    struct vmm_acpi acpi;
+    struct vmm_boot boot;
+    uint8_t image[4096];
+    struct vmm_boot_config config = {.image = image,
+                                     .image_size = sizeof(image),
+                                     .initrd = path,
+                                     .cmdline = "sixteen letters!",
+                                     .acpi = &acpi};
+    const uint8_t *page;
+
+    make_linux(image, sizeof(image));
+    make_file(path, 5000);
+    init_memory(&memory, 64 << 20, false);
+    assert_int_equal(vmm_firmware_init(&firmware, 0x10000, NULL), 0);
+    config.firmware = firmware.host;
+    config.hidden_bytes = firmware.bytes;
+    assert_int_equal(vmm_acpi_init(&acpi, NULL), 0);
+    assert_int_equal(vmm_acpi_build(&acpi, &tables, NULL), 0);
+    assert_int_equal(vmm_boot_load(&memory, &config, &boot, NULL), 0);
+    assert_int_equal(boot.entry, 0x100000);
+    assert_int_equal(boot.start_info, 0);
+    page = vmm_memory_at(&memory, boot.params, 4096);
+    assert_string_equal(memory.host + vmm_get_le32(page + 0x228),
+                        config.cmdline);
+    /* Two pages of tables, two of the RAM disk. */
+    assert_int_equal(vmm_get_le64(page + 0x70), (64 << 20) - 0x1000);
+    assert_memory_equal(memory.host + (64 << 20) - 0x1000, "RSD PTR ", 8);
+    assert_int_equal(vmm_get_le32(page + 0x218), (64 << 20) - 0x4000);
+    assert_int_equal(vmm_get_le32(page + 0x21c), 5000);
+    assert_memory_equal(memory.host + (64 << 20) - 0x4000, "initrd", 6);
+    /* Base memory, RAM, tables, KVM's pages. */
+    assert_int_equal(page[0x1e8], 4);
+    assert_int_equal(vmm_get_le64(page + 0x2d0 + 20 + 8), (63 << 20) - 0x2000);
+    assert_int_equal(vmm_get_le32(page + 0x2d0 + 2 * 20 + 16), 3);
+    /* The kernel's part, and code for a reset: lidt, int3. */
+    assert_int_equal(memory.host[0x100000], 0x90);
+    assert_memory_equal(firmware.host + 0xfff0,
+                        "\x2e\x0f\x01\x1e\xf8\xff\xcc\0\0\0\0\0\0\0", 14);
+    vmm_acpi_deinit(&acpi);
+    vmm_firmware_deinit(&firmware);
+    vmm_memory_deinit(&memory);
+    unlink(path);
+}
+
+static void expect_no_boot(uint64_t ram, const struct vmm_boot_config *config,
+                           const char *text)
+{
+    struct gw_error *error = NULL;
+    struct vmm_memory memory;
+    struct vmm_boot boot;
+
+    init_memory(&memory, ram, false);
+    assert_true(vmm_boot_load(&memory, config, &boot, &error) < 0);
+    if (!strstr(gw_error_text(error), text)) {
+        fail_msg("'%s' is not in: %s", text, gw_error_text(error));
+    }
+    gw_error_free(error);
+    vmm_memory_deinit(&memory);
+}
+
+static void test_boot__what_does_not_fit_is_refused(void **state)
+{
+    char path[] = "/tmp/godwit-initrd-XXXXXX";
+    uint8_t image[4096];
+    struct vmm_boot_config config = {
+        .image = image, .image_size = sizeof(image), .cmdline = ""};
+
+    make_linux(image, sizeof(image));
+    make_file(path, 1 << 20);
+    expect_no_boot((32 << 20) - 4096, &config,
+                   "Linux needs guest RAM up to 0x2000000, there is room up "
+                   "to 0x1fff000");
+    config.initrd = path;
+    expect_no_boot((33 << 20) - 4096, &config, "does not fit guest RAM");
+    config.initrd = "/nonexistent/initrd";
+    expect_no_boot(64 << 20, &config, "initrd: cannot open");
+    config.initrd = NULL;
+    config.cmdline = "seventeen letters";
+    expect_no_boot(64 << 20, &config, "of 17 bytes, at most 16 fit");
+    unlink(path);
+}
+
+static void test_firmware__is_loaded_if_it_fits(void **state)
+{
+    char path[] = "/tmp/godwit-initrd-XXXXXX";
+    struct gw_error *error = NULL;
+    struct vmm_firmware firmware;
+    struct vmm_memory memory;
+    uint64_t bytes;
+
+    make_file(path, 0x10000);
+    assert_int_equal(vmm_firmware_init(&firmware, 0x20000, NULL), 0);
+    assert_int_equal(vmm_firmware_load(&firmware, path, &error), -EINVAL);
+    assert_non_null(
+        strstr(gw_error_text(error), "65536 bytes, there is room for 131072"));
+    gw_error_free(error);
+    vmm_firmware_deinit(&firmware);
+    assert_int_equal(vmm_firmware_init(&firmware, 0x10000, NULL), 0);
+    assert_int_equal(vmm_firmware_load(&firmware, path, NULL), 0);
+    assert_memory_equal(firmware.host, "initrd", 6);
+    /* What a guest's address is: RAM, firmware twice, nothing. */
+    init_memory(&memory, 2 << 20, false);
+    assert_ptr_equal(vmm_firmware_at(&firmware, &memory, 0xeffff, &bytes),
+                     memory.host + 0xeffff);
+    assert_int_equal(bytes, 1);
+    assert_ptr_equal(vmm_firmware_at(&firmware, &memory, 0xf0000, &bytes),
+                     firmware.host);
+    assert_int_equal(bytes, 0x10000);
+    assert_ptr_equal(vmm_firmware_at(&firmware, &memory, 0xffffffff, &bytes),
+                     firmware.host + 0xffff);
+    assert_int_equal(bytes, 1);
+    assert_null(vmm_firmware_at(&firmware, &memory, 2 << 20, &bytes));
+    assert_null(vmm_firmware_at(&firmware, &memory, UINT64_MAX, &bytes));
+    vmm_memory_deinit(&memory);
+    vmm_firmware_deinit(&firmware);
+    unlink(path);
+}
+
 static void test_boot__long_command_line_is_refused(void **state)
 {
     struct gw_error *error = NULL;
@@ -176,6 +327,9 @@ int main(void)
         cmocka_unit_test(test_memory__flags_say_how_it_is_backed),
         cmocka_unit_test(test_firmware__lies_over_guest_ram),
         cmocka_unit_test(test_boot__beat_and_its_start_info),
+        cmocka_unit_test(test_boot__linux_with_acpi_and_initrd),
+        cmocka_unit_test(test_boot__what_does_not_fit_is_refused),
+        cmocka_unit_test(test_firmware__is_loaded_if_it_fits),
         cmocka_unit_test(test_boot__long_command_line_is_refused),
         cmocka_unit_test(test_boot__missing_kernel_is_named),
     };

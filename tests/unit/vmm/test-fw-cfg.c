@@ -1,0 +1,264 @@
+/*
+ * fw_cfg: what firmware reads, by ports and by DMA, and what a hostile guest
+ * tries. Registers and descriptor as in the machine's description.
+ */
+#include "fw_cfg.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <godwit/vmstate.h>
+
+#include "acpi.h"
+#include "boot_firmware.h"
+#include "util.h"
+
+#define RAM_BYTES 0x4000u
+#define DESCRIPTOR 0x100u
+
+/* Guest memory in two pieces that meet at 0x1000; a hole above. */
+struct guest {
+    uint8_t ram[RAM_BYTES];
+    struct vmm_acpi acpi;
+    struct vmm_fw_cfg fw_cfg;
+};
+
+static struct guest guest;
+
+static uint8_t *at(void *opaque, uint64_t gpa, uint64_t *ret_bytes)
+{
+    if (gpa >= RAM_BYTES) {
+        return NULL;
+    }
+    *ret_bytes = gpa < 0x1000 ? 0x1000 - gpa : RAM_BYTES - gpa;
+    return guest.ram + gpa;
+}
+
+static const struct vmm_fw_cfg_ops ops = {.at = at};
+
+static int set_up(void **state)
+{
+    static const uint8_t text[] = "0123456789";
+
+    memset(&guest, 0, sizeof(guest));
+    assert_int_equal(
+        vmm_fw_cfg_init(&guest.fw_cfg, &guest.acpi, &ops, NULL, NULL), 0);
+    assert_int_equal(
+        vmm_fw_cfg_add_file(&guest.fw_cfg, "etc/text", text, 10, NULL, NULL),
+        0);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    vmm_fw_cfg_deinit(&guest.fw_cfg);
+    return 0;
+}
+
+static void select_key(uint16_t key)
+{
+    vmm_fw_cfg_bus_ops.write(&guest.fw_cfg, 0, 2, key);
+}
+
+static uint8_t read_byte(void)
+{
+    return (uint8_t)vmm_fw_cfg_bus_ops.read(&guest.fw_cfg, 1, 1);
+}
+
+static void put_be32(uint8_t *to, uint32_t value)
+{
+    vmm_put_le32(to, __builtin_bswap32(value));
+}
+
+/* Runs a descriptor at gpa; returns its control word afterwards. */
+static uint32_t dma_at(uint64_t gpa, uint32_t control, uint32_t length,
+                       uint64_t address)
+{
+    uint8_t descriptor[16];
+
+    put_be32(descriptor, control);
+    put_be32(descriptor + 4, length);
+    put_be32(descriptor + 8, (uint32_t)(address >> 32));
+    put_be32(descriptor + 12, (uint32_t)address);
+    memcpy(guest.ram + gpa, descriptor, sizeof(descriptor));
+    vmm_fw_cfg_bus_ops.write(&guest.fw_cfg, 4, 4,
+                             __builtin_bswap32((uint32_t)(gpa >> 32)));
+    vmm_fw_cfg_bus_ops.write(&guest.fw_cfg, 8, 4,
+                             __builtin_bswap32((uint32_t)gpa));
+    return __builtin_bswap32(vmm_get_le32(guest.ram + gpa));
+}
+
+static uint32_t dma(uint32_t control, uint32_t length, uint64_t address)
+{
+    return dma_at(DESCRIPTOR, control, length, address);
+}
+
+static void test_fw_cfg__signature_and_features(void **state)
+{
+    select_key(0);
+    assert_int_equal(read_byte(), 'Q');
+    assert_int_equal(read_byte(), 'E');
+    assert_int_equal(read_byte(), 'M');
+    assert_int_equal(read_byte(), 'U');
+    assert_int_equal(read_byte(), 0);
+    select_key(1);
+    assert_int_equal(read_byte(), 3);
+    /* "QEMU CFG", in the order of the bytes. */
+    assert_int_equal(vmm_fw_cfg_bus_ops.read(&guest.fw_cfg, 4, 4), 0x554d4551);
+    assert_int_equal(vmm_fw_cfg_bus_ops.read(&guest.fw_cfg, 8, 4), 0x47464320);
+}
+
+static void test_fw_cfg__directory(void **state)
+{
+    static const uint8_t expected[] = {0,   0,   0,   1,   0,   0,   0,
+                                       10,  0,   32,  0,   0,   'e', 't',
+                                       'c', '/', 't', 'e', 'x', 't', 0};
+
+    select_key(VMM_FW_CFG_DIRECTORY);
+    for (size_t i = 0; i < sizeof(expected); i++) {
+        assert_int_equal(read_byte(), expected[i]);
+    }
+}
+
+static void test_fw_cfg__dma_reads_and_skips(void **state)
+{
+    assert_int_equal(dma(32u << 16 | 8 | 2, 4, 0xffe), 0);
+    assert_memory_equal(guest.ram + 0xffe, "0123", 4);
+    assert_int_equal(dma(4, 3, 0), 0);
+    guest.ram[0x2003] = 0xee;
+    guest.ram[0x2004] = 0xee;
+    assert_int_equal(dma(2, 4, 0x2000), 0);
+    /* Beyond the end there are zeros. */
+    assert_memory_equal(guest.ram + 0x2000, "789\0\xee", 5);
+    assert_int_equal(dma(2, 2, 0x2000), 0);
+    assert_memory_equal(guest.ram + 0x2000, "\0\0", 2);
+}
+
+static void test_fw_cfg__hostile_selectors(void **state)
+{
+    static const uint16_t keys[] = {0x02,   0x3f,   0x40,   0x3fff, 0x4000,
+                                    0x7fff, 0x8000, 0x8002, 0xbfff, 0xffff};
+
+    for (size_t i = 0; i < VMM_ARRAY_SIZE(keys); i++) {
+        select_key(keys[i]);
+        assert_int_equal(read_byte(), 0);
+        guest.ram[0x200] = 0xff;
+        assert_int_equal(dma((uint32_t)keys[i] << 16 | 8 | 2, 1, 0x200), 0);
+        assert_int_equal(guest.ram[0x200], 0);
+    }
+    select_key(0x40);
+    assert_int_equal(guest.fw_cfg.key, 0xffff);
+}
+
+/* A stream may bring any key and any offset. */
+static void test_fw_cfg__hostile_offset(void **state)
+{
+    guest.fw_cfg.key = VMM_FW_CFG_FILES;
+    guest.fw_cfg.offset = UINT32_MAX;
+    assert_int_equal(read_byte(), 0);
+    guest.fw_cfg.offset = 9;
+    assert_int_equal(read_byte(), '9');
+    assert_int_equal(read_byte(), 0);
+    guest.fw_cfg.key = VMM_FW_CFG_FILES + 1;
+    assert_int_equal(read_byte(), 0);
+}
+
+static void test_fw_cfg__hostile_dma_addresses(void **state)
+{
+    uint8_t before[RAM_BYTES];
+
+    /* To where no memory is, wholly and in part; beyond all addresses. */
+    assert_int_equal(dma(32u << 16 | 8 | 2, 4, RAM_BYTES), 1);
+    assert_int_equal(dma(32u << 16 | 8 | 2, 4, RAM_BYTES - 3), 1);
+    assert_int_equal(dma(32u << 16 | 8 | 2, 4, UINT64_MAX - 1), 1);
+    assert_int_equal(dma(32u << 16 | 8 | 2, UINT32_MAX, 0x2000), 1);
+    assert_memory_equal(guest.ram + 0x2000, "0123456789\0", 11);
+    /* A descriptor that is not in memory: nothing happens. */
+    memcpy(before, guest.ram, RAM_BYTES);
+    vmm_fw_cfg_bus_ops.write(&guest.fw_cfg, 4, 4, UINT32_MAX);
+    vmm_fw_cfg_bus_ops.write(&guest.fw_cfg, 8, 4, UINT32_MAX);
+    vmm_fw_cfg_bus_ops.write(&guest.fw_cfg, 8, 4,
+                             __builtin_bswap32(RAM_BYTES - 8));
+    assert_memory_equal(before, guest.ram, RAM_BYTES);
+    assert_int_equal(guest.fw_cfg.dma, 0);
+    /* One that lies across two pieces, and that it overwrites itself. */
+    assert_int_equal(dma_at(0xff8, 32u << 16 | 8 | 2, 10, 0x3000), 0);
+    assert_memory_equal(guest.ram + 0x3000, "0123456789", 10);
+    assert_int_equal(dma(32u << 16 | 8 | 2, 10, DESCRIPTOR), 0);
+}
+
+static void test_fw_cfg__nothing_can_be_written(void **state)
+{
+    assert_int_equal(dma(32u << 16 | 8 | 16, 4, 0x200), 1);
+    assert_int_equal(dma(32u << 16 | 8 | 16, 0, 0x200), 0);
+    vmm_fw_cfg_bus_ops.write(&guest.fw_cfg, 1, 1, 'x');
+    select_key(32);
+    assert_int_equal(read_byte(), '0');
+}
+
+/* The reference: the sizes of the blobs travel unless all are whole pages. */
+static void test_fw_cfg__table_is_sound(void **state)
+{
+    struct gw_error *error = NULL;
+
+    if (gw_vmstate_check(&vmm_fw_cfg_vmstate, &error) < 0) {
+        fail_msg("%s", gw_error_text(error));
+    }
+}
+
+static void expect_number(uint16_t key, uint64_t expected, unsigned int bytes)
+{
+    uint64_t value = 0;
+
+    select_key(key);
+    for (unsigned int i = 0; i < bytes; i++) {
+        value |= (uint64_t)read_byte() << (8 * i);
+    }
+    assert_true(value == expected);
+}
+
+/* etc/e820 of 128 MiB: reserved pages of KVM, low RAM. */
+static void test_fw_cfg__basics(void **state)
+{
+    struct vmm_memory_config config = {.bytes = 128 << 20};
+    struct vmm_memory memory;
+
+    assert_int_equal(vmm_memory_init(&memory, &config, NULL), 0);
+    assert_int_equal(vmm_boot_firmware_basics(&guest.fw_cfg, &memory, 3, NULL),
+                     0);
+    expect_number(VMM_FW_CFG_RAM_SIZE, 128 << 20, 8);
+    expect_number(VMM_FW_CFG_CPUS, 3, 2);
+    expect_number(VMM_FW_CFG_MAX_CPUS, 3, 2);
+    expect_number(VMM_FW_CFG_IRQ0_OVERRIDE, 1, 4);
+    expect_number(33, 0xfeffc000, 8);
+    assert_int_equal(dma(4, 12 + 8, 0), 0);
+    assert_int_equal(dma(2, 16, 0x200), 0);
+    assert_int_equal(vmm_get_le64(guest.ram + 0x200), 128 << 20);
+    assert_int_equal(vmm_get_le32(guest.ram + 0x208), 1);
+    assert_int_equal(vmm_get_le32(guest.ram + 0x20c), 0);
+    vmm_memory_deinit(&memory);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_fw_cfg__signature_and_features),
+        TEST(test_fw_cfg__directory),
+        TEST(test_fw_cfg__dma_reads_and_skips),
+        TEST(test_fw_cfg__hostile_selectors),
+        TEST(test_fw_cfg__hostile_offset),
+        TEST(test_fw_cfg__hostile_dma_addresses),
+        TEST(test_fw_cfg__nothing_can_be_written),
+        TEST(test_fw_cfg__table_is_sound),
+        TEST(test_fw_cfg__basics),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

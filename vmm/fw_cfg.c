@@ -1,0 +1,347 @@
+/*
+ * Items, the data register and DMA. Keys, offsets, addresses and lengths are
+ * the guest's, or came in a stream: each is checked where it is used.
+ */
+#include "fw_cfg.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util.h"
+
+/* Bits of a key that only say how it is meant. */
+#define KEY_FLAGS 0xc000u
+/* Keys end here: as many files as QEMU has room for. */
+#define KEY_END 0x40u
+/* Features: the registers, DMA. */
+#define FEATURES 3u
+
+static const uint8_t signature[4] = {'Q', 'E', 'M', 'U'};
+/* What the DMA register reads as. */
+static const uint8_t dma_signature[8] = {'Q', 'E', 'M', 'U',
+                                         ' ', 'C', 'F', 'G'};
+
+static uint32_t get_be32(const uint8_t *from)
+{
+    return (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 |
+           (uint32_t)from[2] << 8 | from[3];
+}
+
+static void put_be32(uint8_t *to, uint32_t value)
+{
+    for (int i = 0; i < 4; i++) {
+        to[i] = (uint8_t)(value >> (24 - 8 * i));
+    }
+}
+
+/* ---- items ---- */
+
+static const struct vmm_fw_cfg_item *find(const struct vmm_fw_cfg *fw_cfg,
+                                          uint16_t key)
+{
+    for (unsigned int i = 0; i < fw_cfg->n_items; i++) {
+        if (fw_cfg->items[i].key == key) {
+            return &fw_cfg->items[i];
+        }
+    }
+    return NULL;
+}
+
+static uint64_t size_of(const struct vmm_fw_cfg_item *item)
+{
+    return item->size_at ? *item->size_at : item->size;
+}
+
+static struct vmm_fw_cfg_item *new_item(struct vmm_fw_cfg *fw_cfg, uint16_t key)
+{
+    assert(fw_cfg->n_items < VMM_FW_CFG_MAX_ITEMS && !find(fw_cfg, key));
+    fw_cfg->items[fw_cfg->n_items] = (struct vmm_fw_cfg_item){.key = key};
+    return &fw_cfg->items[fw_cfg->n_items++];
+}
+
+void vmm_fw_cfg_add(struct vmm_fw_cfg *fw_cfg, uint16_t key,
+                    const uint8_t *bytes, uint64_t size)
+{
+    struct vmm_fw_cfg_item *item = new_item(fw_cfg, key);
+
+    item->bytes = bytes;
+    item->size = size;
+}
+
+int vmm_fw_cfg_add_copy(struct vmm_fw_cfg *fw_cfg, uint16_t key,
+                        const void *bytes, size_t size, struct gw_error **errp)
+{
+    struct vmm_fw_cfg_item *item;
+    uint8_t *copy = malloc(size ? size : 1);
+
+    if (!copy) {
+        return gw_error_set_errno(errp, -ENOMEM, "fw_cfg");
+    }
+    memcpy(copy, bytes, size);
+    item = new_item(fw_cfg, key);
+    item->bytes = copy;
+    item->size = size;
+    item->owned = true;
+    return 0;
+}
+
+int vmm_fw_cfg_add_u16(struct vmm_fw_cfg *fw_cfg, uint16_t key, uint16_t value,
+                       struct gw_error **errp)
+{
+    uint8_t bytes[2] = {(uint8_t)value, (uint8_t)(value >> 8)};
+
+    return vmm_fw_cfg_add_copy(fw_cfg, key, bytes, sizeof(bytes), errp);
+}
+
+int vmm_fw_cfg_add_u32(struct vmm_fw_cfg *fw_cfg, uint16_t key, uint32_t value,
+                       struct gw_error **errp)
+{
+    uint8_t bytes[4];
+
+    vmm_put_le32(bytes, value);
+    return vmm_fw_cfg_add_copy(fw_cfg, key, bytes, sizeof(bytes), errp);
+}
+
+int vmm_fw_cfg_add_u64(struct vmm_fw_cfg *fw_cfg, uint16_t key, uint64_t value,
+                       struct gw_error **errp)
+{
+    uint8_t bytes[8];
+
+    vmm_put_le64(bytes, value);
+    return vmm_fw_cfg_add_copy(fw_cfg, key, bytes, sizeof(bytes), errp);
+}
+
+static void update_directory(struct vmm_fw_cfg *fw_cfg)
+{
+    put_be32(fw_cfg->directory, fw_cfg->n_files);
+    for (unsigned int i = 0; i < fw_cfg->n_files; i++) {
+        const struct vmm_fw_cfg_item *item =
+            find(fw_cfg, (uint16_t)(VMM_FW_CFG_FILES + i));
+
+        if (item) {
+            put_be32(fw_cfg->directory + 4 + (size_t)i * VMM_FW_CFG_ENTRY,
+                     (uint32_t)size_of(item));
+        }
+    }
+}
+
+int vmm_fw_cfg_add_file(struct vmm_fw_cfg *fw_cfg, const char *name,
+                        const uint8_t *bytes, uint64_t size,
+                        const uint64_t *size_at, struct gw_error **errp)
+{
+    uint16_t key = (uint16_t)(VMM_FW_CFG_FILES + fw_cfg->n_files);
+    uint8_t *entry =
+        fw_cfg->directory + 4 + (size_t)fw_cfg->n_files * VMM_FW_CFG_ENTRY;
+    int r = 0;
+
+    assert(fw_cfg->n_files < VMM_FW_CFG_MAX_FILES &&
+           strlen(name) < VMM_FW_CFG_NAME);
+    if (size_at) {
+        vmm_fw_cfg_add(fw_cfg, key, bytes, 0);
+        fw_cfg->items[fw_cfg->n_items - 1].size_at = size_at;
+    } else {
+        r = vmm_fw_cfg_add_copy(fw_cfg, key, bytes, size, errp);
+    }
+    if (r < 0) {
+        return r;
+    }
+    entry[4] = (uint8_t)(key >> 8);
+    entry[5] = (uint8_t)key;
+    memcpy(entry + 8, name, strlen(name));
+    fw_cfg->n_files++;
+    return 0;
+}
+
+/* ---- the registers ---- */
+
+static void select_key(struct vmm_fw_cfg *fw_cfg, uint16_t key)
+{
+    fw_cfg->offset = 0;
+    fw_cfg->key = (key & ~KEY_FLAGS) < KEY_END ? key : VMM_FW_CFG_INVALID;
+    if (fw_cfg->key == VMM_FW_CFG_DIRECTORY) {
+        update_directory(fw_cfg);
+    }
+}
+
+/* What is left of the selected item; 0 bytes if there is none. */
+static uint64_t rest(const struct vmm_fw_cfg *fw_cfg, const uint8_t **ret_bytes)
+{
+    const struct vmm_fw_cfg_item *item = find(fw_cfg, fw_cfg->key);
+
+    if (!item || fw_cfg->offset >= size_of(item)) {
+        return 0;
+    }
+    *ret_bytes = item->bytes + fw_cfg->offset;
+    return size_of(item) - fw_cfg->offset;
+}
+
+static uint8_t read_byte(struct vmm_fw_cfg *fw_cfg)
+{
+    const uint8_t *bytes;
+
+    if (rest(fw_cfg, &bytes) == 0) {
+        return 0;
+    }
+    fw_cfg->offset++;
+    return *bytes;
+}
+
+/* ---- DMA ---- */
+
+/* Copies to guest memory, or zeros if from is NULL. False: not all is RAM. */
+static bool put_guest(struct vmm_fw_cfg *fw_cfg, uint64_t gpa,
+                      const uint8_t *from, uint64_t bytes)
+{
+    while (bytes > 0) {
+        uint64_t n = 0;
+        uint8_t *to = fw_cfg->ops->at(fw_cfg->opaque, gpa, &n);
+
+        if (!to || n == 0) {
+            return false;
+        }
+        n = n < bytes ? n : bytes;
+        if (from) {
+            memcpy(to, from, n);
+            from += n;
+        } else {
+            memset(to, 0, n);
+        }
+        gpa += n;
+        bytes -= n;
+    }
+    return true;
+}
+
+static bool get_guest(struct vmm_fw_cfg *fw_cfg, uint64_t gpa, uint8_t *to,
+                      uint64_t bytes)
+{
+    while (bytes > 0) {
+        uint64_t n = 0;
+        const uint8_t *from = fw_cfg->ops->at(fw_cfg->opaque, gpa, &n);
+
+        if (!from || n == 0) {
+            return false;
+        }
+        n = n < bytes ? n : bytes;
+        memcpy(to, from, n);
+        to += n;
+        gpa += n;
+        bytes -= n;
+    }
+    return true;
+}
+
+/* Reads or skips; beyond the item's end there are zeros. */
+static bool transfer(struct vmm_fw_cfg *fw_cfg, bool read, uint32_t length,
+                     uint64_t gpa)
+{
+    const uint8_t *bytes = NULL;
+    uint64_t left = rest(fw_cfg, &bytes);
+    uint32_t n = left < length ? (uint32_t)left : length;
+
+    fw_cfg->offset += n;
+    if (!read) {
+        return true;
+    }
+    return put_guest(fw_cfg, gpa, bytes, n) &&
+           put_guest(fw_cfg, gpa + n, NULL, length - n);
+}
+
+static void run_dma(struct vmm_fw_cfg *fw_cfg)
+{
+    uint64_t gpa = fw_cfg->dma;
+    uint8_t descriptor[VMM_FW_CFG_DESCRIPTOR];
+    uint8_t result[4];
+    uint32_t control;
+    uint32_t length;
+    bool good = true;
+
+    fw_cfg->dma = 0;
+    if (!get_guest(fw_cfg, gpa, descriptor, sizeof(descriptor))) {
+        return;
+    }
+    control = get_be32(descriptor);
+    length = get_be32(descriptor + 4);
+    if (control & VMM_FW_CFG_DMA_SELECT) {
+        select_key(fw_cfg, (uint16_t)(control >> 16));
+    }
+    if (control & (VMM_FW_CFG_DMA_READ | VMM_FW_CFG_DMA_SKIP)) {
+        good = transfer(fw_cfg, control & VMM_FW_CFG_DMA_READ, length,
+                        (uint64_t)get_be32(descriptor + 8) << 32 |
+                            get_be32(descriptor + 12));
+    } else if (control & VMM_FW_CFG_DMA_WRITE) {
+        good = length == 0;
+    }
+    put_be32(result, good ? 0 : VMM_FW_CFG_DMA_ERROR);
+    put_guest(fw_cfg, gpa, result, sizeof(result));
+}
+
+static uint64_t bus_read(void *opaque, uint64_t offset, unsigned int size)
+{
+    struct vmm_fw_cfg *fw_cfg = opaque;
+    uint64_t value = 0;
+
+    if (offset >= VMM_FW_CFG_DMA_HIGH) {
+        memcpy(&value, dma_signature + (offset - VMM_FW_CFG_DMA_HIGH), size);
+    } else if (offset == VMM_FW_CFG_DATA && size == 1) {
+        pthread_mutex_lock(&fw_cfg->lock);
+        value = read_byte(fw_cfg);
+        pthread_mutex_unlock(&fw_cfg->lock);
+    }
+    return value;
+}
+
+/* The halves of the address are big endian; the low one starts it. */
+static void bus_write(void *opaque, uint64_t offset, unsigned int size,
+                      uint64_t value)
+{
+    struct vmm_fw_cfg *fw_cfg = opaque;
+    uint32_t half = __builtin_bswap32((uint32_t)value);
+
+    pthread_mutex_lock(&fw_cfg->lock);
+    if (offset == VMM_FW_CFG_SELECTOR && size == 2) {
+        select_key(fw_cfg, (uint16_t)value);
+    } else if (offset == VMM_FW_CFG_DMA_HIGH && size == 4) {
+        fw_cfg->dma = (uint64_t)half << 32;
+    } else if (offset == VMM_FW_CFG_DMA_LOW && size == 4) {
+        fw_cfg->dma |= half;
+        run_dma(fw_cfg);
+    }
+    pthread_mutex_unlock(&fw_cfg->lock);
+}
+
+const struct vmm_bus_ops vmm_fw_cfg_bus_ops = {
+    .read = bus_read,
+    .write = bus_write,
+};
+
+int vmm_fw_cfg_init(struct vmm_fw_cfg *fw_cfg, struct vmm_acpi *acpi,
+                    const struct vmm_fw_cfg_ops *ops, void *opaque,
+                    struct gw_error **errp)
+{
+    memset(fw_cfg, 0, sizeof(*fw_cfg));
+    pthread_mutex_init(&fw_cfg->lock, NULL);
+    fw_cfg->acpi = acpi;
+    fw_cfg->ops = ops;
+    fw_cfg->opaque = opaque;
+    vmm_fw_cfg_add(fw_cfg, VMM_FW_CFG_SIGNATURE, signature, sizeof(signature));
+    vmm_fw_cfg_add(fw_cfg, VMM_FW_CFG_DIRECTORY, fw_cfg->directory,
+                   sizeof(fw_cfg->directory));
+    return vmm_fw_cfg_add_u32(fw_cfg, VMM_FW_CFG_ID, FEATURES, errp);
+}
+
+void vmm_fw_cfg_deinit(struct vmm_fw_cfg *fw_cfg)
+{
+    if (!fw_cfg->ops) {
+        return;
+    }
+    for (unsigned int i = 0; i < fw_cfg->n_items; i++) {
+        if (fw_cfg->items[i].owned) {
+            free((void *)(uintptr_t)fw_cfg->items[i].bytes);
+        }
+    }
+    pthread_mutex_destroy(&fw_cfg->lock);
+    memset(fw_cfg, 0, sizeof(*fw_cfg));
+}

@@ -260,7 +260,19 @@ void vmm_block_kick(struct vmm_block *block)
     block->engine_ops->kick(block);
 }
 
-/* The parts go forward by what was moved. */
+/* A part that was cut at its begin is whole again. */
+static void restore_part(struct vmm_block_request *request)
+{
+    if (request->iov_skip > 0) {
+        struct iovec *part = &request->iov[request->iov_at];
+
+        part->iov_base = (uint8_t *)part->iov_base - request->iov_skip;
+        part->iov_len += request->iov_skip;
+        request->iov_skip = 0;
+    }
+}
+
+/* The parts go forward by what was moved; one may be cut for the next step. */
 static void advance(struct vmm_block_request *request, size_t bytes)
 {
     while (bytes > 0 && request->iov_at < request->n_iov) {
@@ -269,9 +281,11 @@ static void advance(struct vmm_block_request *request, size_t bytes)
         if (bytes < part->iov_len) {
             part->iov_base = (uint8_t *)part->iov_base + bytes;
             part->iov_len -= bytes;
+            request->iov_skip += bytes;
             return;
         }
         bytes -= part->iov_len;
+        restore_part(request);
         request->iov_at++;
     }
 }
@@ -345,6 +359,9 @@ struct vmm_block_request *vmm_block_reap(struct vmm_block *block)
             block->engine_ops->submit(block, request);
             block->engine_ops->kick(block);
             continue;
+        }
+        if (!request->bounce) {
+            restore_part(request);
         }
         free(request->bounce);
         request->bounce = NULL;

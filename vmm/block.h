@@ -47,7 +47,7 @@ struct vmm_block_request {
     /* Bytes, multiples of the block's `align`. */
     uint64_t offset;
     uint64_t bytes;
-    /* Memory to read into or write from; may be changed. */
+    /* Memory to read into or write from; as it was when it is done. */
     struct iovec *iov;
     unsigned int n_iov;
     /* A write is on the medium when it is done. */

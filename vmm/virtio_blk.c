@@ -345,14 +345,16 @@ static void prepare(void *opaque, bool running,
     polls[0] = (struct pollfd){.fd = blk->image.event_fd, .events = POLLIN};
 }
 
-/* What was read is in guest memory, and counts as written by us. */
 static void finish(struct vmm_virtio_blk *blk, struct request *request)
 {
-    if (request->io.result < 0) {
-        give_back(blk, request, STATUS_IOERR);
-        return;
+    const struct vmm_block_request *io = &request->io;
+
+    /* Also what a read that failed has left. */
+    for (unsigned int i = 0; io->op == VMM_BLOCK_READ && i < io->n_iov; i++) {
+        vmm_memory_wrote(blk->device.guest.memory, io->iov[i].iov_base,
+                         io->iov[i].iov_len);
     }
-    give_back(blk, request, STATUS_OK);
+    give_back(blk, request, io->result < 0 ? STATUS_IOERR : STATUS_OK);
 }
 
 static void dispatch(void *opaque, bool running,

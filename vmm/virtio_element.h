@@ -1,6 +1,6 @@
 /*
  * A chain that is not answered yet, as QEMU saves one: raw bytes in the
- * host's order (docs/spec/machine.md, 2.9).
+ * host's order (docs/spec/virtio.md, 2).
  */
 #ifndef VMM_VIRTIO_ELEMENT_H
 #define VMM_VIRTIO_ELEMENT_H

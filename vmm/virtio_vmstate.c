@@ -1,6 +1,6 @@
 /*
  * The common part of a virtio section, with QEMU 10's layout
- * (docs/spec/machine.md, 2.9).
+ * (docs/spec/virtio.md, 2).
  */
 #include "virtio.h"
 

@@ -16,16 +16,10 @@
 
 #include <godwit/error.h>
 
+#include "virtio_slots.h"
+
 struct gw_machine;
 struct gw_ram_block;
-
-/* The first slot of virtio-mmio, its size, how many there are. */
-#define VMM_VIRTIO_BASE 0xfeb00000u
-#define VMM_VIRTIO_BYTES 0x200u
-#define VMM_VIRTIO_SLOTS 8u
-/* The interrupt of slot 0, with ACPI and without. */
-#define VMM_VIRTIO_GSI_ACPI 16u
-#define VMM_VIRTIO_GSI_PLAIN 5u
 
 /* What the tables describe. */
 struct vmm_acpi_config {

@@ -191,23 +191,24 @@ void vmm_console_deinit(struct vmm_console *console)
  * poll says whether one byte fits. With nobody at the other end output is
  * dropped, as by a line without a cable.
  */
-static bool put_locked(struct vmm_console *console, uint8_t byte)
+static size_t write_locked(struct vmm_console *console, const uint8_t *bytes,
+                           size_t max)
 {
     struct pollfd poll_out = {.fd = console->out_fd, .events = POLLOUT};
     ssize_t n;
 
     if (console->out_fd < 0) {
-        return true;
+        return max;
     }
     if (poll(&poll_out, 1, 0) == 0) {
-        return false;
+        return 0;
     }
-    n = write(console->out_fd, &byte, 1);
-    if (n == 1) {
-        return true;
+    n = write(console->out_fd, bytes, console->owned ? max : 1);
+    if (n > 0) {
+        return (size_t)n;
     }
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return false;
+        return 0;
     }
     if (!console->owned || console->in_fd < 0) {
         /* Nobody will read any more: keep the input, drop the output. */
@@ -216,23 +217,33 @@ static bool put_locked(struct vmm_console *console, uint8_t byte)
         }
         console->out_fd = -1;
     }
-    return true;
+    return max;
+}
+
+size_t vmm_console_write(struct vmm_console *console, const uint8_t *bytes,
+                         size_t n)
+{
+    size_t done = 0;
+    size_t part;
+
+    pthread_mutex_lock(&console->lock);
+    do {
+        part = write_locked(console, bytes + done, n - done);
+        done += part;
+    } while (done < n && part > 0);
+    if (done < n) {
+        console->blocked = true;
+    }
+    pthread_mutex_unlock(&console->lock);
+    if (done < n) {
+        vmm_console_wake(console);
+    }
+    return done;
 }
 
 bool vmm_console_put(struct vmm_console *console, uint8_t byte)
 {
-    bool done;
-
-    pthread_mutex_lock(&console->lock);
-    done = put_locked(console, byte);
-    if (!done) {
-        console->blocked = true;
-    }
-    pthread_mutex_unlock(&console->lock);
-    if (!done) {
-        vmm_console_wake(console);
-    }
-    return done;
+    return vmm_console_write(console, &byte, 1) == 1;
 }
 
 void vmm_console_wake(struct vmm_console *console)

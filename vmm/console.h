@@ -66,6 +66,13 @@ void vmm_console_deinit(struct vmm_console *console);
 /* Writes a byte; false if that would block. Any thread. */
 bool vmm_console_put(struct vmm_console *console, uint8_t byte);
 
+/*
+ * Writes what goes without waiting and returns how many bytes that was; fewer
+ * than n as put's false. Any thread.
+ */
+size_t vmm_console_write(struct vmm_console *console, const uint8_t *bytes,
+                         size_t n);
+
 /* Makes the loop look again whether input is welcome. Any thread. */
 void vmm_console_wake(struct vmm_console *console);
 

@@ -19,6 +19,7 @@
 static void stop_running(struct vmm_machine *machine)
 {
     vmm_vcpus_pause(&machine->vcpus);
+    vmm_virtio_set_pause(&machine->virtio);
     vmm_serial_stop(&machine->serial);
     vmm_clock_stop(&machine->clock);
 }
@@ -27,6 +28,7 @@ static void go_on_running(struct vmm_machine *machine)
 {
     vmm_clock_start(&machine->clock);
     vmm_serial_start(&machine->serial);
+    vmm_virtio_set_resume(&machine->virtio);
     vmm_vcpus_resume(&machine->vcpus);
 }
 
@@ -151,6 +153,9 @@ static void connect_bus(struct vmm_machine *machine)
                 &vmm_ioapic_bus_ops, &machine->ioapic);
     vmm_bus_add(&machine->bus.mmio, VMM_POWER_BASE, VMM_POWER_BYTES,
                 &vmm_power_bus_ops, &machine->power);
+    vmm_bus_add(&machine->bus.mmio, VMM_VIRTIO_BASE,
+                VMM_VIRTIO_SLOTS * VMM_VIRTIO_BYTES, &vmm_virtio_set_bus_ops,
+                &machine->virtio);
 }
 
 static int add_device(struct vmm_machine *machine,
@@ -191,8 +196,11 @@ static int add_devices(struct vmm_machine *machine, struct gw_error **errp)
     if (r < 0) {
         return r;
     }
-    return add_device(machine, &vmm_serial_vmstate, &machine->serial.state,
-                      errp);
+    r = add_device(machine, &vmm_serial_vmstate, &machine->serial.state, errp);
+    if (r < 0) {
+        return r;
+    }
+    return vmm_virtio_set_add_devices(&machine->virtio, machine->gw, errp);
 }
 
 /* What needs no undoing but by deinit, which takes zeros. */
@@ -220,6 +228,22 @@ static int init_basics(struct vmm_machine *machine,
     return 0;
 }
 
+static int init_virtio(struct vmm_machine *machine,
+                       const struct vmm_options *options,
+                       struct gw_error **errp)
+{
+    struct vmm_virtio_place place = {.memory = &machine->memory,
+                                     .ioapic = &machine->ioapic,
+                                     .first_pin = options->machine.acpi
+                                                      ? VMM_VIRTIO_GSI_ACPI
+                                                      : VMM_VIRTIO_GSI_PLAIN};
+    int r =
+        vmm_virtio_set_init(&machine->virtio, &options->virtio, &place, errp);
+
+    machine->virtio_slots = vmm_virtio_set_slots(&machine->virtio);
+    return r;
+}
+
 static int init_hardware(struct vmm_machine *machine,
                          const struct vmm_options *options,
                          struct gw_error **errp)
@@ -241,6 +265,10 @@ static int init_hardware(struct vmm_machine *machine,
     }
     vmm_ioapic_init(&machine->ioapic, &machine->accel->ops->ioapic,
                     machine->accel);
+    r = init_virtio(machine, options, errp);
+    if (r < 0) {
+        return r;
+    }
     r = vmm_platform_init(machine, options, errp);
     if (r < 0) {
         return r;
@@ -332,6 +360,7 @@ int vmm_machine_init(struct vmm_machine *machine,
 void vmm_machine_deinit(struct vmm_machine *machine)
 {
     vmm_vcpus_deinit(&machine->vcpus);
+    vmm_virtio_set_deinit(&machine->virtio);
     machine->gw = gw_machine_free(machine->gw);
     if (machine->accel) {
         machine->accel->ops->destroy(machine->accel);

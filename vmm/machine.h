@@ -26,6 +26,7 @@
 #include "power.h"
 #include "serial.h"
 #include "vcpus.h"
+#include "virtio_set.h"
 
 /* How the guest ended by itself. */
 enum vmm_end {
@@ -50,6 +51,7 @@ struct vmm_machine {
     struct vmm_serial serial;
     struct vmm_console console;
     struct vmm_power power;
+    struct vmm_virtio_set virtio;
     struct vmm_clock clock;
     struct vmm_accel *accel;
     struct vmm_vcpus vcpus;

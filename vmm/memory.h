@@ -6,6 +6,7 @@
 #define VMM_MEMORY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <godwit/error.h>
@@ -81,6 +82,9 @@ unsigned int vmm_memory_ranges(const struct vmm_memory *memory,
  */
 void *vmm_memory_at(const struct vmm_memory *memory, uint64_t gpa,
                     uint64_t bytes);
+
+/* The guest physical address of a place within it. */
+uint64_t vmm_memory_gpa(const struct vmm_memory *memory, const void *host);
 
 /*
  * Makes all of it read as zero, as a cold start wants it. A private mapping

@@ -202,85 +202,11 @@ static int apply_uuid(struct vmm_options *options, const char *value,
     return 0;
 }
 
-/*
- * QEMU's users write `unix:PATH,server=on,wait=off`. Being the server and not
- * waiting is what we do anyway; anything else is refused, not ignored.
- */
-static int check_socket_options(const char *text, struct gw_error **errp)
-{
-    static const char *const accepted[] = {"server=on", "server", "wait=off",
-                                           "nowait"};
-
-    while (*text == ',') {
-        size_t len = strcspn(++text, ",");
-        bool found = false;
-
-        for (size_t i = 0; i < VMM_ARRAY_SIZE(accepted); i++) {
-            found |= strlen(accepted[i]) == len &&
-                     strncmp(text, accepted[i], len) == 0;
-        }
-        if (!found) {
-            return gw_error_set(errp, -EINVAL,
-                                "socket option '%.*s' is not supported",
-                                (int)len, text);
-        }
-        text += len;
-    }
-    return 0;
-}
-
-/* The part of a value up to the first comma, as an owned path. */
-static int set_path(struct vmm_chardev *chardev, const char *text, size_t len,
-                    struct gw_error **errp)
-{
-    if (len == 0) {
-        return gw_error_set(errp, -EINVAL, "the path is empty");
-    }
-    free(chardev->path);
-    chardev->path = strndup(text, len);
-    if (!chardev->path) {
-        return gw_error_set_errno(errp, -ENOMEM, "path");
-    }
-    return 0;
-}
-
-static int parse_chardev(struct vmm_chardev *chardev, const char *value,
-                         bool files, struct gw_error **errp)
-{
-    int r;
-
-    if (strcmp(value, "none") == 0) {
-        chardev->kind = VMM_CHARDEV_NONE;
-        return 0;
-    }
-    if (strcmp(value, "stdio") == 0) {
-        chardev->kind = VMM_CHARDEV_STDIO;
-        return 0;
-    }
-    if (strncmp(value, "unix:", 5) == 0) {
-        size_t len = strcspn(value + 5, ",");
-
-        r = check_socket_options(value + 5 + len, errp);
-        if (r < 0) {
-            return r;
-        }
-        chardev->kind = VMM_CHARDEV_UNIX;
-        return set_path(chardev, value + 5, len, errp);
-    }
-    if (files && strncmp(value, "file:", 5) == 0) {
-        chardev->kind = VMM_CHARDEV_FILE;
-        return set_path(chardev, value + 5, strlen(value + 5), errp);
-    }
-    return gw_error_set(errp, -EINVAL,
-                        "'%s' is not one of stdio, unix:PATH, %snone", value,
-                        files ? "file:PATH, " : "");
-}
-
 static int apply_serial(struct vmm_options *options, const char *value,
                         struct gw_error **errp)
 {
     options->has_serial = true;
-    return parse_chardev(&options->serial, value, true, errp);
+    return vmm_chardev_parse(&options->serial, value, true, errp);
 }
 
 static int add_monitor(struct vmm_options *options, bool qmp, const char *value,
@@ -294,7 +220,7 @@ static int add_monitor(struct vmm_options *options, bool qmp, const char *value,
     }
     monitor = &options->monitors[options->n_monitors++];
     monitor->qmp = qmp;
-    return parse_chardev(&monitor->chardev, value, false, errp);
+    return vmm_chardev_parse(&monitor->chardev, value, false, errp);
 }
 
 static int apply_qmp(struct vmm_options *options, const char *value,
@@ -403,6 +329,51 @@ static int apply_sandbox(struct vmm_options *options, const char *value,
     return 0;
 }
 
+static int apply_disk(struct vmm_options *options, const char *value,
+                      struct gw_error **errp)
+{
+    return vmm_virtio_options_add(&options->virtio, VMM_VIRTIO_DISK, value,
+                                  errp);
+}
+
+static int apply_net(struct vmm_options *options, const char *value,
+                     struct gw_error **errp)
+{
+    return vmm_virtio_options_add(&options->virtio, VMM_VIRTIO_NET, value,
+                                  errp);
+}
+
+static int apply_rng(struct vmm_options *options, const char *value,
+                     struct gw_error **errp)
+{
+    return vmm_virtio_options_add(&options->virtio, VMM_VIRTIO_RNG, "", errp);
+}
+
+static int apply_virtio_console(struct vmm_options *options, const char *value,
+                                struct gw_error **errp)
+{
+    return vmm_virtio_options_add(&options->virtio, VMM_VIRTIO_CONSOLE, value,
+                                  errp);
+}
+
+static int apply_balloon(struct vmm_options *options, const char *value,
+                         struct gw_error **errp)
+{
+    return vmm_virtio_options_add(&options->virtio, VMM_VIRTIO_BALLOON, "",
+                                  errp);
+}
+
+static int apply_virtio(struct vmm_options *options, const char *value,
+                        struct gw_error **errp)
+{
+    if (strcmp(value, "legacy") != 0 && strcmp(value, "modern") != 0) {
+        return gw_error_set(errp, -EINVAL, "'%s' is not one of legacy, modern",
+                            value);
+    }
+    options->virtio.modern = strcmp(value, "modern") == 0;
+    return 0;
+}
+
 static int apply_help(struct vmm_options *options, const char *value,
                       struct gw_error **errp)
 {
@@ -439,6 +410,18 @@ static const struct rule rules[] = {
     {"share", NULL, NULL, "map guest RAM shared", apply_share},
     {"accel", NULL, "NAME", "auto, thread or kvm[,dirty-ring-size=N]",
      apply_accel},
+    {"disk", NULL, "file=PATH[,...]",
+     "disk: readonly=on, direct=on, queues=N, serial=TEXT, aio=NAME, slot=N",
+     apply_disk},
+    {"net", NULL, "KIND,...",
+     "tap,ifname=NAME or tap,fd=N or passt,path=SOCKET", apply_net},
+    {"rng", NULL, NULL, "random numbers of the host", apply_rng},
+    {"virtio-console", NULL, "DEV", "unix:PATH, file:PATH or none",
+     apply_virtio_console},
+    {"balloon", NULL, NULL, "memory that the guest can give back",
+     apply_balloon},
+    {"virtio", NULL, "legacy|modern", "registers of the virtio devices",
+     apply_virtio},
     {"sandbox", NULL, "on|off", "drop privileges before the guest runs",
      apply_sandbox},
     {"h", "help", NULL, "this list", apply_help},
@@ -462,6 +445,7 @@ void vmm_options_deinit(struct vmm_options *options)
     }
     options->n_monitors = 0;
     vmm_fdset_options_deinit(&options->fdsets);
+    vmm_virtio_options_deinit(&options->virtio);
 }
 
 static bool name_matches(const char *name, const char *text, size_t len)

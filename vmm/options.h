@@ -11,8 +11,10 @@
 
 #include <godwit/error.h>
 
+#include "chardev.h"
 #include "fdset_option.h"
 #include "machine_options.h"
+#include "virtio_options.h"
 
 /* The most monitors (QMP and HMP together) one command line may have. */
 #define VMM_MAX_MONITORS 8
@@ -23,20 +25,6 @@ enum vmm_accel_kind {
     VMM_ACCEL_AUTO,
     VMM_ACCEL_KVM,
     VMM_ACCEL_THREAD,
-};
-
-enum vmm_chardev_kind {
-    VMM_CHARDEV_NONE,
-    VMM_CHARDEV_STDIO,
-    VMM_CHARDEV_FILE,
-    VMM_CHARDEV_UNIX,
-};
-
-/* Where characters go to and come from. */
-struct vmm_chardev {
-    enum vmm_chardev_kind kind;
-    /* File name or socket path; owned. */
-    char *path;
 };
 
 /* A monitor that was asked for. */
@@ -88,6 +76,8 @@ struct vmm_options {
     enum vmm_accel_kind accel;
     /* Entries of KVM's dirty rings, a power of two; 0: the log is used. */
     uint32_t dirty_ring_size;
+    /* Devices on virtio-mmio. */
+    struct vmm_virtio_options virtio;
     /* Drop privileges and system calls before the guest runs. */
     bool sandbox;
     /* --help was given. */

@@ -315,6 +315,70 @@ static void test_options__machine(void **state)
     parse(&options, "'acpi' has no value", "-M", "microvm,acpi", NULL);
 }
 
+static void test_options__virtio_devices(void **state)
+{
+    struct vmm_options options;
+    const struct vmm_virtio_option *at = options.virtio.devices;
+
+    parse(&options, NULL, "--disk", "file=/a,,b,readonly=on,queues=4", "--net",
+          "passt,path=/p,mac=02:00:00:00:aa:01", "-rng", "--disk",
+          "file=/c,direct=on,aio=threads,slot=2,serial=x", "--balloon",
+          "--virtio-console", "unix:/d", "--virtio", "modern", NULL);
+    assert_int_equal(options.virtio.n_devices, 6);
+    assert_true(options.virtio.modern);
+    assert_int_equal(at[0].kind, VMM_VIRTIO_DISK);
+    assert_string_equal(at[0].file, "/a,b");
+    assert_true(at[0].readonly);
+    assert_int_equal(at[0].queues, 4);
+    assert_int_equal(at[0].slot, -1);
+    assert_int_equal(at[1].net.kind, VMM_NET_PASST);
+    assert_memory_equal(at[1].net.mac, "\2\0\0\0\xaa\1", 6);
+    assert_int_equal(at[2].kind, VMM_VIRTIO_RNG);
+    assert_true(at[3].direct);
+    assert_int_equal(at[3].aio, VMM_BLOCK_AIO_THREADS);
+    assert_int_equal(at[3].slot, 2);
+    assert_int_equal(at[4].kind, VMM_VIRTIO_BALLOON);
+    assert_int_equal(at[5].chardev.kind, VMM_CHARDEV_UNIX);
+    vmm_options_deinit(&options);
+
+    parse(&options, NULL, "--net", "tap,ifname=tap0", NULL);
+    assert_string_equal(options.virtio.devices[0].net.ifname, "tap0");
+    assert_true(options.virtio.devices[0].net.vnet_header);
+    assert_memory_equal(options.virtio.devices[0].net.mac, "RT\0\x12\x34\x56",
+                        6);
+    vmm_options_deinit(&options);
+}
+
+/* What is wrong with the options of a device is said. */
+static void test_options__wrong_virtio_devices(void **state)
+{
+    static const char *const wrong[][3] = {
+        {"--disk", "readonly=on", "file=PATH is missing"},
+        {"--disk", "file=", "file: it is empty"},
+        {"--disk", "file=a,readonly=yes", "'yes' is not one of on, off"},
+        {"--disk", "file=a,colour=red", "unknown key 'colour'"},
+        {"--disk", "file=a,queues=17", "'17' is not a number up to 16"},
+        {"--disk", "file=a,slot=8", "'8' is not a number up to 7"},
+        {"--disk", "file=a,serial=123456789012345678901", "longer than 20"},
+        {"--net", "user", "'user' is not one of tap, passt"},
+        {"--net", "tap", "either ifname=NAME or fd=N"},
+        {"--net", "tap,ifname=a,fd=3", "either ifname=NAME or fd=N"},
+        {"--net", "passt,path=a,mac=1:2:3", "'1:2:3' is not a MAC"},
+        {"--net", "passt,path=a,mac=01:00:00:00:00:00", "a group's MAC"},
+        {"--virtio", "new", "'new' is not one of legacy, modern"},
+        {"--virtio-console", "stdio", "is for --serial"},
+    };
+    struct vmm_options options;
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        parse(&options, wrong[i][2], wrong[i][0], wrong[i][1], NULL);
+        vmm_options_deinit(&options);
+    }
+    parse(&options, "more than 8 virtio devices", "--rng", "--rng", "--rng",
+          "--rng", "--rng", "--rng", "--rng", "--rng", "--rng", NULL);
+    vmm_options_deinit(&options);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +393,8 @@ int main(void)
         cmocka_unit_test(test_options__wrong_use_is_named),
         cmocka_unit_test(test_options__add_fd),
         cmocka_unit_test(test_options__add_fd_wrong_use),
+        cmocka_unit_test(test_options__virtio_devices),
+        cmocka_unit_test(test_options__wrong_virtio_devices),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

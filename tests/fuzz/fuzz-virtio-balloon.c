@@ -1,0 +1,29 @@
+/*
+ * A hostile driver of virtio-balloon.
+ */
+
+#include "fuzz-virtio.h"
+#include "virtio_balloon.h"
+
+static struct fuzz_virtio fuzz;
+static struct vmm_virtio_balloon object;
+
+static void make_device(void)
+{
+    struct vmm_virtio_config virtio = fuzz_virtio_host(&fuzz, false);
+    struct vmm_virtio_balloon_config config = {.virtio = virtio,
+                                               .reporting = true};
+
+    FUZZ_ASSERT(vmm_virtio_balloon_init(&object, &config, NULL) == 0);
+    fuzz.device = &object.device;
+    fuzz.vmstate = &vmm_virtio_balloon_vmstate;
+    fuzz.object = &object;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (!fuzz.device) {
+        make_device();
+    }
+    return fuzz_virtio_run(&fuzz, data, size);
+}

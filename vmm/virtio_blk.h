@@ -1,0 +1,42 @@
+/*
+ * virtio-blk: a disk.
+ */
+#ifndef VMM_VIRTIO_BLK_H
+#define VMM_VIRTIO_BLK_H
+
+#include "block.h"
+#include "virtio.h"
+#include "virtio_element.h"
+
+/* Longest serial number; not terminated if it is as long. */
+#define VMM_VIRTIO_BLK_ID_BYTES 20
+#define VMM_VIRTIO_BLK_QUEUES_MAX 16
+
+struct vmm_virtio_blk_config {
+    struct vmm_virtio_config virtio;
+    struct vmm_block_config image;
+    unsigned int n_queues;
+    /* Serial number, or NULL. */
+    const char *serial;
+};
+
+struct vmm_virtio_blk {
+    struct vmm_virtio device;
+    struct vmm_block image;
+    /* Writes may wait in a cache until a flush. */
+    bool write_back;
+    char serial[VMM_VIRTIO_BLK_ID_BYTES];
+    /* Requests that came in with the state (struct vmm_virtio_blk_saved). */
+    struct gw_list saved;
+    /* Queues with requests that were given back since the last interrupt. */
+    uint32_t given_back;
+};
+
+extern const struct gw_vmstate vmm_virtio_blk_vmstate;
+
+int vmm_virtio_blk_init(struct vmm_virtio_blk *blk,
+                        const struct vmm_virtio_blk_config *config,
+                        struct gw_error **errp) GW_MUST_CHECK;
+void vmm_virtio_blk_deinit(struct vmm_virtio_blk *blk);
+
+#endif

@@ -1,0 +1,115 @@
+/*
+ * Fills what the guest offers (VIRTIO 1.2, 5.4).
+ */
+#include "virtio_rng.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+#include "util.h"
+
+#define QUEUE_ENTRIES 8
+/* The most for one request; less than asked for is allowed. */
+#define BYTES_MAX 4096u
+
+static void process(void *opaque, unsigned int queue)
+{
+    struct vmm_virtio_rng *rng = opaque;
+    struct vmm_virtio *device = &rng->device;
+    uint8_t bytes[BYTES_MAX];
+    unsigned int n_done = 0;
+
+    while (vmm_virtio_next(device, queue, &n_done)) {
+        size_t wanted = device->chain.in_bytes;
+        ssize_t n;
+
+        wanted = wanted < sizeof(bytes) ? wanted : sizeof(bytes);
+        n = getrandom(bytes, wanted, 0);
+        n = n < 0 ? 0 : n;
+        vmm_virtio_chain_write(&device->chain, device->guest.memory, 0, bytes,
+                               (size_t)n);
+        vmm_virtio_push(device, queue, device->chain.head, (uint32_t)n);
+    }
+    vmm_virtio_interrupt(device, queue);
+}
+
+static const struct vmm_virtio_ops ops = {
+    .id = VMM_VIRTIO_ID_RNG,
+    .name = "virtio-rng",
+    .get_config = vmm_virtio_no_get_config,
+    .set_config = vmm_virtio_no_set_config,
+    .set_features = vmm_virtio_no_op,
+    .reset = vmm_virtio_no_op,
+    .process = process,
+    .prepare = vmm_virtio_no_polls,
+    .dispatch = vmm_virtio_no_dispatch,
+    .n_on_the_way = vmm_virtio_none_on_the_way,
+    .paused = vmm_virtio_no_op,
+    .resumed = vmm_virtio_no_op,
+};
+
+int vmm_virtio_rng_init(struct vmm_virtio_rng *rng,
+                        const struct vmm_virtio_config *config,
+                        struct gw_error **errp)
+{
+    struct vmm_virtio_config virtio = *config;
+    int r;
+
+    virtio.features = VMM_VIRTIO_BIT(VMM_VIRTIO_F_ANY_LAYOUT);
+    virtio.config_bytes = 0;
+    r = vmm_virtio_init(&rng->device, &ops, rng, &virtio, errp);
+    if (r == 0) {
+        vmm_virtio_add_queue(&rng->device, QUEUE_ENTRIES);
+    }
+    return r;
+}
+
+void vmm_virtio_rng_deinit(struct vmm_virtio_rng *rng)
+{
+    vmm_virtio_deinit(&rng->device);
+}
+
+static const struct gw_field fields[] = {
+    VMM_VIRTIO_FIELD_HEAD(struct vmm_virtio_rng, device),
+    VMM_VIRTIO_FIELD_TAIL(struct vmm_virtio_rng, device),
+    GW_FIELD_END,
+};
+
+static int pre_save(void *state, struct gw_error **errp)
+{
+    struct vmm_virtio_rng *rng = state;
+
+    vmm_virtio_pre_save(&rng->device);
+    return 0;
+}
+
+static int pre_load(void *state, struct gw_error **errp)
+{
+    struct vmm_virtio_rng *rng = state;
+
+    vmm_virtio_pre_load(&rng->device);
+    return 0;
+}
+
+/* A request that QEMU had not answered yet is taken again. */
+static int post_load(void *state, uint32_t version, struct gw_error **errp)
+{
+    struct vmm_virtio_rng *rng = state;
+    int r = vmm_virtio_post_load(&rng->device, errp);
+
+    if (r == 0) {
+        vmm_virtio_rewind(&rng->device);
+    }
+    return r;
+}
+
+const struct gw_vmstate vmm_virtio_rng_vmstate = {
+    .name = "virtio-rng",
+    .version = 1,
+    .min_version = 1,
+    .size = sizeof(struct vmm_virtio_rng),
+    .fields = fields,
+    .pre_save = pre_save,
+    .pre_load = pre_load,
+    .post_load = post_load,
+};

@@ -1,0 +1,298 @@
+/*
+ * Making devices from options, and finding them by address.
+ */
+#include "virtio_set.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <godwit/machine.h>
+
+#include "util.h"
+#include "virtio_balloon.h"
+#include "virtio_blk.h"
+#include "virtio_console.h"
+#include "virtio_net.h"
+#include "virtio_rng.h"
+
+/* What an empty slot answers. */
+#define REG_MAGIC 0x0
+#define REG_VERSION 0x4
+#define REG_VENDOR_ID 0xc
+#define MAGIC 0x74726976u
+#define VENDOR 0x554d4551u
+
+static uint64_t read_empty(const struct vmm_virtio_set *set, uint64_t offset,
+                           unsigned int size)
+{
+    switch (size == 4 ? offset : UINT64_MAX) {
+    case REG_MAGIC:
+        return MAGIC;
+    case REG_VERSION:
+        return set->legacy ? 1 : 2;
+    case REG_VENDOR_ID:
+        return VENDOR;
+    default:
+        return 0;
+    }
+}
+
+static uint64_t bus_read(void *opaque, uint64_t offset, unsigned int size)
+{
+    struct vmm_virtio_set *set = opaque;
+    struct vmm_virtio *device = set->slots[offset / VMM_VIRTIO_BYTES];
+
+    offset %= VMM_VIRTIO_BYTES;
+    return device ? vmm_virtio_bus_ops.read(device, offset, size)
+                  : read_empty(set, offset, size);
+}
+
+static void bus_write(void *opaque, uint64_t offset, unsigned int size,
+                      uint64_t value)
+{
+    struct vmm_virtio_set *set = opaque;
+    struct vmm_virtio *device = set->slots[offset / VMM_VIRTIO_BYTES];
+
+    if (device) {
+        vmm_virtio_bus_ops.write(device, offset % VMM_VIRTIO_BYTES, size,
+                                 value);
+    }
+}
+
+const struct vmm_bus_ops vmm_virtio_set_bus_ops = {
+    .read = bus_read,
+    .write = bus_write,
+};
+
+/* For the table of kinds: each has an object of its own type. */
+#define DEFINE_DEINIT(kind)                 \
+    static void deinit_##kind(void *object) \
+    {                                       \
+        vmm_virtio_##kind##_deinit(object); \
+    }
+
+DEFINE_DEINIT(blk)
+DEFINE_DEINIT(net)
+DEFINE_DEINIT(rng)
+DEFINE_DEINIT(console)
+DEFINE_DEINIT(balloon)
+
+static int init_blk(void *object, const struct vmm_virtio_option *option,
+                    const struct vmm_virtio_config *virtio,
+                    struct gw_error **errp)
+{
+    struct vmm_virtio_blk_config config = {
+        .virtio = *virtio,
+        .image = {.path = option->file,
+                  .readonly = option->readonly,
+                  .direct = option->direct,
+                  .aio = option->aio},
+        .n_queues = option->queues,
+        .serial = option->serial,
+    };
+
+    return vmm_virtio_blk_init(object, &config, errp);
+}
+
+static int init_net(void *object, const struct vmm_virtio_option *option,
+                    const struct vmm_virtio_config *virtio,
+                    struct gw_error **errp)
+{
+    struct vmm_virtio_net_config config = {.virtio = *virtio,
+                                           .net = option->net};
+
+    return vmm_virtio_net_init(object, &config, errp);
+}
+
+static int init_rng(void *object, const struct vmm_virtio_option *option,
+                    const struct vmm_virtio_config *virtio,
+                    struct gw_error **errp)
+{
+    return vmm_virtio_rng_init(object, virtio, errp);
+}
+
+static int init_console(void *object, const struct vmm_virtio_option *option,
+                        const struct vmm_virtio_config *virtio,
+                        struct gw_error **errp)
+{
+    struct vmm_virtio_console_config config = {.virtio = *virtio,
+                                               .chardev = option->chardev};
+
+    return vmm_virtio_console_init(object, &config, errp);
+}
+
+static int init_balloon(void *object, const struct vmm_virtio_option *option,
+                        const struct vmm_virtio_config *virtio,
+                        struct gw_error **errp)
+{
+    struct vmm_virtio_balloon_config config = {
+        .virtio = *virtio, .reporting = !option->no_reporting};
+
+    return vmm_virtio_balloon_init(object, &config, errp);
+}
+
+/* By enum vmm_virtio_kind. The common part is the first member of each. */
+static const struct kind {
+    size_t bytes;
+    int (*init)(void *object, const struct vmm_virtio_option *option,
+                const struct vmm_virtio_config *virtio, struct gw_error **errp);
+    void (*deinit)(void *object);
+    const struct gw_vmstate *vmstate;
+} kinds[] = {
+    [VMM_VIRTIO_DISK] = {sizeof(struct vmm_virtio_blk), init_blk, deinit_blk,
+                         &vmm_virtio_blk_vmstate},
+    [VMM_VIRTIO_NET] = {sizeof(struct vmm_virtio_net), init_net, deinit_net,
+                        &vmm_virtio_net_vmstate},
+    [VMM_VIRTIO_RNG] = {sizeof(struct vmm_virtio_rng), init_rng, deinit_rng,
+                        &vmm_virtio_rng_vmstate},
+    [VMM_VIRTIO_CONSOLE] = {sizeof(struct vmm_virtio_console), init_console,
+                            deinit_console, &vmm_virtio_console_vmstate},
+    [VMM_VIRTIO_BALLOON] = {sizeof(struct vmm_virtio_balloon), init_balloon,
+                            deinit_balloon, &vmm_virtio_balloon_vmstate},
+};
+
+static int make_member(struct vmm_virtio_member *member,
+                       const struct vmm_virtio_option *option,
+                       const struct vmm_virtio_config *virtio,
+                       struct gw_error **errp)
+{
+    const struct kind *kind = &kinds[option->kind];
+    VMM_AUTO_FREE void *object = calloc(1, kind->bytes);
+    int r;
+
+    if (!object) {
+        return gw_error_set_errno(errp, -ENOMEM, "device");
+    }
+    r = kind->init(object, option, virtio, errp);
+    if (r < 0) {
+        return r;
+    }
+    *member = (struct vmm_virtio_member){.device = object,
+                                         .object = object,
+                                         .vmstate = kind->vmstate,
+                                         .deinit = kind->deinit};
+    object = NULL;
+    return 0;
+}
+
+static int choose_slot(const struct vmm_virtio_set *set,
+                       const struct vmm_virtio_option *option,
+                       unsigned int *ret_slot, struct gw_error **errp)
+{
+    if (option->slot >= 0) {
+        if (set->slots[option->slot]) {
+            return gw_error_set(errp, -EINVAL, "slot %d is taken",
+                                option->slot);
+        }
+        *ret_slot = (unsigned int)option->slot;
+        return 0;
+    }
+    for (unsigned int slot = VMM_VIRTIO_SLOTS; slot-- > 0;) {
+        if (!set->slots[slot]) {
+            *ret_slot = slot;
+            return 0;
+        }
+    }
+    return gw_error_set(errp, -EINVAL, "no slot is free");
+}
+
+static int add_member(struct vmm_virtio_set *set,
+                      const struct vmm_virtio_option *option,
+                      const struct vmm_virtio_place *place,
+                      struct gw_error **errp)
+{
+    struct vmm_virtio_member *member = &set->members[set->n_members];
+    struct vmm_virtio_config virtio = {.memory = place->memory,
+                                       .ioapic = place->ioapic,
+                                       .legacy = set->legacy};
+    unsigned int slot = 0;
+    int r;
+
+    r = choose_slot(set, option, &slot, errp);
+    if (r < 0) {
+        return r;
+    }
+    virtio.pin = place->first_pin + slot;
+    r = make_member(member, option, &virtio, errp);
+    if (r < 0) {
+        return r;
+    }
+    member->slot = slot;
+    set->slots[slot] = member->device;
+    set->n_members++;
+    return vmm_virtio_start(member->device, errp);
+}
+
+int vmm_virtio_set_init(struct vmm_virtio_set *set,
+                        const struct vmm_virtio_options *options,
+                        const struct vmm_virtio_place *place,
+                        struct gw_error **errp)
+{
+    *set = (struct vmm_virtio_set){.legacy = !options->modern};
+    for (unsigned int i = 0; i < options->n_devices; i++) {
+        int r = add_member(set, &options->devices[i], place, errp);
+
+        if (r < 0) {
+            vmm_virtio_set_deinit(set);
+            return gw_error_prefix(errp, r, "virtio device %u", i + 1);
+        }
+    }
+    return 0;
+}
+
+void vmm_virtio_set_deinit(struct vmm_virtio_set *set)
+{
+    for (unsigned int i = 0; i < set->n_members; i++) {
+        struct vmm_virtio_member *member = &set->members[i];
+
+        vmm_virtio_stop(member->device);
+        member->deinit(member->object);
+        free(member->object);
+    }
+    *set = (struct vmm_virtio_set){0};
+}
+
+int vmm_virtio_set_add_devices(struct vmm_virtio_set *set,
+                               struct gw_machine *machine,
+                               struct gw_error **errp)
+{
+    for (unsigned int i = 0; i < set->n_members; i++) {
+        const struct vmm_virtio_member *member = &set->members[i];
+        char path[40];
+        int r;
+
+        snprintf(path, sizeof(path), "virtio-mmio@%016x",
+                 VMM_VIRTIO_BASE + member->slot * VMM_VIRTIO_BYTES);
+        r = gw_machine_add_device(machine, member->vmstate, path, 0,
+                                  member->object, NULL, errp);
+        if (r < 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+uint32_t vmm_virtio_set_slots(const struct vmm_virtio_set *set)
+{
+    uint32_t slots = 0;
+
+    for (unsigned int i = 0; i < set->n_members; i++) {
+        slots |= 1u << set->members[i].slot;
+    }
+    return slots;
+}
+
+void vmm_virtio_set_pause(struct vmm_virtio_set *set)
+{
+    for (unsigned int i = 0; i < set->n_members; i++) {
+        vmm_virtio_pause(set->members[i].device);
+    }
+}
+
+void vmm_virtio_set_resume(struct vmm_virtio_set *set)
+{
+    for (unsigned int i = 0; i < set->n_members; i++) {
+        vmm_virtio_resume(set->members[i].device);
+    }
+}

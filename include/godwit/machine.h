@@ -76,7 +76,11 @@ struct gw_event {
     bool guest;                      /* of GW_EVENT_SHUTDOWN: guest did it */
 };
 
-/* Called for every event, on the thread where it happens, in order. */
+/*
+ * Called for every event, on the thread where it happens, in order. With locks
+ * held, so that the order holds: queue what was heard; change no run state,
+ * start and cancel no migration, add and remove no listener from here.
+ */
 typedef void (*gw_event_fn)(void *opaque, const struct gw_event *event);
 
 /* How the library acts on the VMM. Every member is filled. */

@@ -17,6 +17,7 @@ struct block_log {
     atomic_ulong *written;
     unsigned long *reported; /* by the last sync */
     uint64_t n_words;
+    uint64_t n_pages; /* in use when it was started */
 };
 
 struct kit_log {
@@ -47,6 +48,8 @@ static int start(void *opaque, struct gw_error **errp)
     KIT_CHECK(!log->is_started, "started twice");
     log->is_started = true;
     for (i = 0; i < log->m->shape->n_blocks; i++) {
+        log->blocks[i].n_pages =
+            gw_ram_block_used_length(log->m->blocks[i].block) / KIT_PAGE;
         for (word = 0; word < log->blocks[i].n_words; word++) {
             atomic_store(&log->blocks[i].written[word], ~0ul);
             log->blocks[i].reported[word] = ~0ul;
@@ -85,8 +88,7 @@ static int arm(void *opaque, struct gw_ram_block *block, uint64_t first,
     uint64_t word;
 
     KIT_CHECK(first % WORD_BITS == 0, "not whole words are armed");
-    KIT_CHECK(n_pages % WORD_BITS == 0 || (first + n_pages) * KIT_PAGE ==
-                                              gw_ram_block_used_length(block),
+    KIT_CHECK(n_pages % WORD_BITS == 0 || first + n_pages == b->n_pages,
               "not whole words are armed");
     for (word = first / WORD_BITS; word < end; word++) {
         atomic_fetch_and(&b->written[word], ~b->reported[word]);

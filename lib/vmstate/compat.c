@@ -204,6 +204,7 @@ int gw_compat_check(const struct gw_compat_machine *source,
 {
     const struct gw_compat_checking c = {source, destination,
                                          gw_compat_report_new()};
+    int r;
 
     if (!c.report) {
         return gw_error_set(errp, -ENOMEM, "out of memory");
@@ -215,9 +216,10 @@ int gw_compat_check(const struct gw_compat_machine *source,
     gw_compat_check_cpu(source, destination, c.report);
     check_capabilities(&c);
     check_uuid(&c);
-    if (gw_compat_report_finish(c.report) < 0) {
+    r = gw_compat_report_finish(c.report, errp);
+    if (r < 0) {
         gw_compat_report_free(c.report);
-        return gw_error_set(errp, -ENOMEM, "out of memory");
+        return r;
     }
     *ret_report = c.report;
     return 0;

@@ -131,8 +131,19 @@ void gw_compat_add(struct gw_compat_report *report, enum gw_compat_grade grade,
                    enum gw_compat_subject subject, const char *name,
                    const char *fmt, ...) GW_PRINTF(5, 6);
 
-/* Sorts. -ENOMEM if memory was short at any point. */
-int gw_compat_report_finish(struct gw_compat_report *report);
+/*
+ * Counts steps of a comparison, which hostile texts could make any number of.
+ * False: it has been too many, and what is found is not to be used.
+ */
+bool gw_compat_spend(struct gw_compat_report *report, uint64_t n_steps);
+uint64_t gw_compat_report_steps(const struct gw_compat_report *report);
+
+/* Memory was short for more than a remark. */
+void gw_compat_report_fail(struct gw_compat_report *report);
+
+/* Sorts. -ENOMEM if memory was short at any point; -EOVERFLOW: see above. */
+int gw_compat_report_finish(struct gw_compat_report *report,
+                            struct gw_error **errp);
 
 /*
  * ---- compat_fields.c ----
@@ -147,27 +158,20 @@ struct gw_compat_pair {
 };
 
 /*
- * Compares fields, and then subsections: what the source's version has with
- * what the destination has of `to_version`. `path` is the struct or
- * subsection that they are in: "", or ending in '.'.
+ * Compares the fields that the source's version has; `path` is the subsection
+ * that they are in, with a '.', or "".
  */
-void gw_compat_check_lists(const struct gw_compat_pair *pair, const char *path,
-                           const struct gw_compat_vmstate *from,
-                           const struct gw_compat_vmstate *to,
-                           uint32_t to_version);
+void gw_compat_check_fields(const struct gw_compat_pair *pair, const char *path,
+                            const struct gw_compat_vmstate *from,
+                            const struct gw_compat_vmstate *to);
 
 /*
  * ---- compat_vmstate.c ----
  */
 
-/* Every subsection that the source may send. */
-void gw_compat_check_subsections(const struct gw_compat_pair *pair,
-                                 const struct gw_compat_vmstate *from,
-                                 const struct gw_compat_vmstate *to);
-
 /*
- * Compares what the source sends with what the destination reads, versions
- * included.
+ * Compares what the source sends with what the destination reads: version,
+ * fields, subsections.
  */
 void gw_compat_check_vmstate(const struct gw_compat_pair *pair,
                              const struct gw_compat_vmstate *from,

@@ -175,11 +175,15 @@ static bool check_types(const struct gw_compat_checking *c, const char *idstr,
         if (strcmp(type->name, vmstate->name) != 0) {
             continue;
         }
+        if (!gw_compat_spend(c->report, 1 + type->n_fields)) {
+            return true;
+        }
         scratch = gw_compat_report_new();
         if (scratch) {
             compare(c, idstr, is_sent ? vmstate : type,
                     is_sent ? type : vmstate, scratch);
             fits = gw_compat_report_fits(scratch);
+            gw_compat_spend(c->report, gw_compat_report_steps(scratch));
             gw_compat_report_free(scratch);
         }
         best = fits || !best ? type : best;

@@ -13,6 +13,8 @@
 enum {
     /* Remarks are kept up to here; a hostile text could cause any number. */
     REMARKS_MAX = 4096,
+    /* A real pair of machines takes some ten thousand. */
+    STEPS_MAX = 50 * 1000 * 1000,
 };
 
 struct remark {
@@ -25,6 +27,7 @@ struct gw_compat_report {
     size_t n;
     bool stops;  /* there is one that does, kept or not */
     bool failed; /* memory was short */
+    uint64_t n_steps;
 };
 
 struct gw_compat_report *gw_compat_report_new(void)
@@ -113,6 +116,11 @@ void gw_compat_add(struct gw_compat_report *report, enum gw_compat_grade grade,
     text = NULL;
 }
 
+void gw_compat_report_fail(struct gw_compat_report *report)
+{
+    report->failed = true;
+}
+
 static int compare(const void *one, const void *other)
 {
     const struct remark *a = one;
@@ -127,12 +135,33 @@ static int compare(const void *one, const void *other)
     return a->order < b->order ? -1 : a->order > b->order;
 }
 
-int gw_compat_report_finish(struct gw_compat_report *report)
+int gw_compat_report_finish(struct gw_compat_report *report,
+                            struct gw_error **errp)
 {
     if (report->n) {
         qsort(report->remarks, report->n, sizeof(*report->remarks), compare);
     }
-    return report->failed ? -ENOMEM : 0;
+    if (report->failed) {
+        return gw_error_set(errp, -ENOMEM, "out of memory");
+    }
+    if (report->n_steps > STEPS_MAX) {
+        return gw_error_set(errp, -EOVERFLOW,
+                            "machine descriptions: too large to be compared");
+    }
+    return 0;
+}
+
+uint64_t gw_compat_report_steps(const struct gw_compat_report *report)
+{
+    return report->n_steps;
+}
+
+bool gw_compat_spend(struct gw_compat_report *report, uint64_t n_steps)
+{
+    if (report->n_steps <= STEPS_MAX) {
+        report->n_steps += n_steps;
+    }
+    return report->n_steps <= STEPS_MAX;
 }
 
 bool gw_compat_report_fits(const struct gw_compat_report *report)

@@ -43,17 +43,32 @@ static bool check_version(const struct gw_compat_pair *pair, const char *what,
     return true;
 }
 
+/*
+ * In the tree of a vmstate: an implementation may have flat what another one
+ * has nested, and its subsections with it. Names are unique.
+ */
 static const struct gw_compat_vmstate *
-find_subsection(const struct gw_compat_vmstate *vmstate, const char *name)
+find_subsection(const struct gw_compat_pair *pair,
+                const struct gw_compat_vmstate *vmstate, const char *name)
 {
+    const struct gw_compat_vmstate *found = NULL;
     size_t i;
 
+    if (!gw_compat_spend(pair->report,
+                         1 + vmstate->n_fields + vmstate->n_subsections)) {
+        return NULL;
+    }
     for (i = 0; i < vmstate->n_subsections; i++) {
         if (strcmp(vmstate->subsections[i].name, name) == 0) {
             return &vmstate->subsections[i];
         }
     }
-    return NULL;
+    for (i = 0; !found && i < vmstate->n_fields; i++) {
+        if (vmstate->fields[i].inner) {
+            found = find_subsection(pair, vmstate->fields[i].inner, name);
+        }
+    }
+    return found;
 }
 
 static void unknown_subsection(const struct gw_compat_pair *pair,
@@ -61,10 +76,9 @@ static void unknown_subsection(const struct gw_compat_pair *pair,
 {
     if (pair->destination->source == GW_COMPAT_FILE) {
         gw_compat_add(pair->report, GW_COMPAT_UNKNOWN, GW_COMPAT_ABOUT_FIELD,
-                      pair->idstr,
-                      "whether the destination knows subsection '%s' of "
-                      "device '%s': its file has only what was needed then",
-                      sub->name, pair->idstr);
+                      NULL,
+                      "which subsections the destination knows beside those "
+                      "that were needed in its file");
     } else if (sub->is_conditional) {
         gw_compat_add(pair->report, GW_COMPAT_DIFFERS, GW_COMPAT_ABOUT_FIELD,
                       pair->idstr,
@@ -80,25 +94,41 @@ static void unknown_subsection(const struct gw_compat_pair *pair,
     }
 }
 
-void gw_compat_check_subsections(const struct gw_compat_pair *pair,
-                                 const struct gw_compat_vmstate *from,
-                                 const struct gw_compat_vmstate *to)
+static void check_subsection(const struct gw_compat_pair *pair,
+                             const struct gw_compat_vmstate *sub,
+                             const struct gw_compat_vmstate *other)
 {
     char what[TEXT_MAX_LEN];
+
+    snprintf(what, sizeof(what), ", subsection '%s'", sub->name);
+    if (check_version(pair, what, sub, other)) {
+        snprintf(what, sizeof(what), "%s.", sub->name);
+        gw_compat_check_fields(pair, what, sub, other);
+    }
+}
+
+/* Every subsection that the source may send; `to` is the whole device. */
+static void check_subsections(const struct gw_compat_pair *pair,
+                              const struct gw_compat_vmstate *from,
+                              const struct gw_compat_vmstate *to)
+{
     size_t i;
 
     for (i = 0; i < from->n_subsections; i++) {
         const struct gw_compat_vmstate *sub = &from->subsections[i];
-        const struct gw_compat_vmstate *other = find_subsection(to, sub->name);
+        const struct gw_compat_vmstate *other =
+            find_subsection(pair, to, sub->name);
 
-        if (!other) {
+        if (other) {
+            check_subsection(pair, sub, other);
+        } else {
             unknown_subsection(pair, sub);
-            continue;
         }
-        snprintf(what, sizeof(what), ", subsection '%s'", sub->name);
-        if (check_version(pair, what, sub, other)) {
-            snprintf(what, sizeof(what), "%s.", sub->name);
-            gw_compat_check_lists(pair, what, sub, other, sub->version);
+        check_subsections(pair, sub, other ? other : to);
+    }
+    for (i = 0; i < from->n_fields; i++) {
+        if (from->fields[i].inner) {
+            check_subsections(pair, from->fields[i].inner, to);
         }
     }
 }
@@ -111,7 +141,8 @@ void gw_compat_check_vmstate(const struct gw_compat_pair *pair,
         return;
     }
     if (from->knows_fields && to->knows_fields) {
-        gw_compat_check_lists(pair, "", from, to, from->version);
+        gw_compat_check_fields(pair, "", from, to);
+        check_subsections(pair, from, to);
     } else {
         gw_compat_add(pair->report, GW_COMPAT_UNKNOWN, GW_COMPAT_ABOUT_FIELD,
                       pair->idstr, "the fields of device '%s' at the %s",

@@ -56,16 +56,17 @@ static void check_blockers(struct check *check)
 static void check_run_state(struct check *check)
 {
     GW_AUTO_ERROR struct gw_error *error = NULL;
+    int r = gw_outgoing_check_run_state(check->machine, &error);
 
-    add_error(check, gw_outgoing_check_run_state(check->machine, &error),
-              error);
+    add_error(check, r, error);
 }
 
 static void check_settings(struct check *check)
 {
     GW_AUTO_ERROR struct gw_error *error = NULL;
+    int r = gw_settings_check_start(check->settings, &error);
 
-    add_error(check, gw_settings_check_start(check->settings, &error), error);
+    add_error(check, r, error);
 }
 
 /* Bytes of pages that exist, as the kernel has them: a save has no more. */
@@ -116,14 +117,12 @@ static void check_space(struct check *check, const struct gw_probe *probe)
         return;
     }
     /* Keeps the blocks as they are while they are counted. */
-    if (gw_machine_acquire(check->machine, &error) < 0) {
+    if (gw_machine_acquire(check->machine, NULL) < 0) {
         return;
     }
     needed = needed_bytes(check, probe->is_fixed);
     gw_machine_release(check->machine);
     if (needed > probe->free_bytes) {
-        gw_error_free(error);
-        error = NULL;
         gw_error_set(&error, -ENOSPC,
                      "up to %" PRIu64 " bytes of RAM are to be saved, and "
                      "there is room for %" PRIu64,

@@ -424,7 +424,7 @@ static void test_compat__subsections(void **state)
     "'blocks':[],'cpuid':[" leaves "]}"
 #define LEAF(leaf, ebx, ecx)                                                  \
     "{'leaf':" leaf ",'subleaf':0,'eax':0,'ebx':" ebx ",'ecx':" ecx ",'edx':" \
-                                                                    "0}"
+    "0}"
 
 static void test_compat__cpu_features(void **state)
 {

@@ -1,5 +1,5 @@
 /*
- * What QEMU's -dump-vmstate writes (stream spec 1.10): the tables of every
+ * What QEMU's -dump-vmstate writes (control spec 7.2): the tables of every
  * device type that the program knows. Which of them a machine has is not in
  * it, and neither is what is no device of QEMU's device model: RAM, vCPUs,
  * timers. Sizes are those of members in memory.

@@ -1,6 +1,6 @@
 /*
  * Our own form of a description: the answer of x-query-machine-description
- * (docs/spec/control.md), which files are brought into as well.
+ * (control spec 7.1), which files are brought into as well.
  */
 #include "vmstate/compat_json.h"
 

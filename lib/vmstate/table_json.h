@@ -1,6 +1,6 @@
 /*
  * Tables of VM state as JSON, for the description of a machine
- * (docs/spec/control.md, x-query-machine-description).
+ * (control spec 7.1).
  */
 #ifndef GW_VMSTATE_TABLE_JSON_H
 #define GW_VMSTATE_TABLE_JSON_H

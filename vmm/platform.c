@@ -131,6 +131,10 @@ int vmm_platform_init(struct vmm_machine *machine,
 
 void vmm_platform_deinit(struct vmm_machine *machine)
 {
+    if (machine->ged.ioapic) {
+        vmm_ged_deinit(&machine->ged);
+        machine->ged.ioapic = NULL;
+    }
     vmm_fw_cfg_deinit(&machine->fw_cfg);
     vmm_boot_files_deinit(&machine->boot_files);
     vmm_acpi_deinit(&machine->acpi);

@@ -16,7 +16,7 @@ APPEND = "console=ttyS0 quiet panic=-1 mitigations=off"
 # four against their checksums, so that one stale or lost page is noticed.
 # Words of the kernel's command line: `ticks=N end=poweroff|reboot` ends it
 # after N ticks; `watch` adds the uptime to each tick, and what the kernel says
-# of its clocks, locks and interrupts.
+# of its clocks, locks and interrupts after it has booted.
 INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t devtmpfs devtmpfs /dev
@@ -26,7 +26,7 @@ mount -t proc proc /proc
 for word in $(cat /proc/cmdline); do
     case $word in
     ticks=*|end=*) eval "$word" ;;
-    watch) watch=1 ;;
+    watch) watch=1 && dmesg -c >/dev/null ;;
     esac
 done
 mount -t tmpfs tmpfs /work
@@ -47,7 +47,7 @@ while :; do
         echo "tick $n MEMORY ERROR"
         cat check
     fi
-    [ -z "$watch" ] || dmesg | grep -E "$BAD" | sed 's/^/ERROR: /'
+    [ -z "$watch" ] || dmesg -c | grep -E "$BAD" | sed 's/^/ERROR: /'
     [ "$n" != "$ticks" ] || $end -f
     sleep 1
 done

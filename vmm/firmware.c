@@ -10,6 +10,7 @@
 
 #include <godwit/machine.h>
 #include <godwit/ram.h>
+#include <godwit/tracker.h>
 
 #include "file_map.h"
 #include "util.h"
@@ -78,7 +79,21 @@ int vmm_firmware_add_block(struct vmm_firmware *firmware,
     if (!firmware->host) {
         return 0;
     }
-    return gw_ram_block_add(machine, &attr, NULL, errp);
+    return gw_ram_block_add(machine, &attr, &firmware->block, errp);
+}
+
+bool vmm_firmware_wrote(const struct vmm_firmware *firmware,
+                        const uint8_t *host, uint64_t bytes)
+{
+    uintptr_t offset = (uintptr_t)host - (uintptr_t)firmware->host;
+
+    if (!firmware->host || offset >= firmware->bytes) {
+        return false;
+    }
+    if (firmware->block) {
+        gw_ram_block_wrote(firmware->block, offset, bytes);
+    }
+    return true;
 }
 
 static void add_range(struct vmm_memory_range *ranges, unsigned int *n,

@@ -14,6 +14,7 @@
 #include "memory.h"
 
 struct gw_machine;
+struct gw_ram_block;
 
 /* The largest part of the firmware that shows below 1 MiB. */
 #define VMM_FIRMWARE_MAX 0x20000u
@@ -27,12 +28,21 @@ struct vmm_firmware {
     uint64_t bytes;
     /* Something may have been written to it. */
     bool touched;
+    /* Its block in the stream, once it was added; the machine's. */
+    struct gw_ram_block *block;
 };
 
 /* Makes it, all zero; nothing if bytes is 0. */
 int vmm_firmware_init(struct vmm_firmware *firmware, uint64_t bytes,
                       struct gw_error **errp) GW_MUST_CHECK;
 void vmm_firmware_deinit(struct vmm_firmware *firmware);
+
+/*
+ * The VMM has written bytes at `host`: true, and noted for whoever saves the
+ * guest meanwhile, if that is in the firmware.
+ */
+bool vmm_firmware_wrote(const struct vmm_firmware *firmware,
+                        const uint8_t *host, uint64_t bytes);
 
 /* Loads a firmware into the whole of it. */
 int vmm_firmware_load(struct vmm_firmware *firmware, const char *path,

@@ -208,6 +208,7 @@ static bool put_guest(struct vmm_fw_cfg *fw_cfg, uint64_t gpa,
         } else {
             memset(to, 0, n);
         }
+        fw_cfg->ops->wrote(fw_cfg->opaque, to, n);
         gpa += n;
         bytes -= n;
     }

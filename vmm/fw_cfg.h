@@ -86,6 +86,8 @@ struct vmm_fw_cfg_ops {
      * contiguous from there; NULL: there is none. Called with the lock held.
      */
     uint8_t *(*at)(void *opaque, uint64_t gpa, uint64_t *ret_bytes);
+    /* Bytes of it were written, at a place that `at` gave. */
+    void (*wrote)(void *opaque, const uint8_t *host, uint64_t bytes);
 };
 
 struct vmm_fw_cfg {

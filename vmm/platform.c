@@ -48,7 +48,17 @@ static uint8_t *guest_at(void *opaque, uint64_t gpa, uint64_t *ret_bytes)
                            ret_bytes);
 }
 
-static const struct vmm_fw_cfg_ops fw_cfg_ops = {.at = guest_at};
+static void guest_wrote(void *opaque, const uint8_t *host, uint64_t bytes)
+{
+    struct vmm_machine *machine = opaque;
+
+    if (!vmm_firmware_wrote(&machine->firmware, host, bytes)) {
+        vmm_memory_wrote(&machine->memory, host, bytes);
+    }
+}
+
+static const struct vmm_fw_cfg_ops fw_cfg_ops = {.at = guest_at,
+                                                 .wrote = guest_wrote};
 
 static int init_firmware(struct vmm_machine *machine,
                          const struct vmm_options *options,

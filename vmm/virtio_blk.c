@@ -388,27 +388,42 @@ static void paused(void *opaque)
     }
 }
 
+static void drop_saved(struct vmm_virtio_blk *blk)
+{
+    while (blk->saved.first) {
+        struct saved *saved =
+            GW_LIST_ENTRY(blk->saved.first, struct saved, link);
+
+        gw_list_remove(&blk->saved, &saved->link);
+        free(saved);
+    }
+}
+
+static void redo(struct vmm_virtio_blk *blk, const struct saved *saved)
+{
+    struct vmm_virtio *device = &blk->device;
+    uint16_t head = vmm_virtio_element_head(saved->element);
+
+    if (saved->queue < device->n_queues &&
+        vmm_virtio_queue_read_chain(&device->queues[saved->queue],
+                                    &device->guest, head, &device->chain,
+                                    NULL) == 0) {
+        take_chain(blk, saved->queue, &device->chain);
+    } else {
+        refuse(blk, "a saved request that makes no sense");
+    }
+}
+
 /* Requests that QEMU had on its way when it was saved: done again. */
 static void resumed(void *opaque)
 {
     struct vmm_virtio_blk *blk = opaque;
 
-    while (blk->saved.first) {
-        struct saved *saved =
-            GW_LIST_ENTRY(blk->saved.first, struct saved, link);
-        struct vmm_virtio_chain *chain = &blk->device.chain;
-        uint16_t head = vmm_virtio_element_head(saved->element);
-
-        if (vmm_virtio_queue_read_chain(&blk->device.queues[saved->queue],
-                                        &blk->device.guest, head, chain,
-                                        NULL) == 0) {
-            take_chain(blk, saved->queue, chain);
-        } else {
-            refuse(blk, "a saved request that makes no sense");
-        }
-        gw_list_remove(&blk->saved, &saved->link);
-        free(saved);
+    for (struct gw_list_link *at = blk->saved.first; at && !blk->device.broken;
+         at = at->next) {
+        redo(blk, GW_LIST_ENTRY(at, struct saved, link));
     }
+    drop_saved(blk);
     vmm_block_kick(&blk->image);
 }
 
@@ -480,13 +495,7 @@ void vmm_virtio_blk_deinit(struct vmm_virtio_blk *blk)
 {
     vmm_virtio_deinit(&blk->device);
     vmm_block_close(&blk->image);
-    while (blk->saved.first) {
-        struct saved *saved =
-            GW_LIST_ENTRY(blk->saved.first, struct saved, link);
-
-        gw_list_remove(&blk->saved, &saved->link);
-        free(saved);
-    }
+    drop_saved(blk);
 }
 
 /* --- The section --- */
@@ -554,6 +563,7 @@ static int pre_load(void *state, struct gw_error **errp)
     struct vmm_virtio_blk *blk = state;
 
     vmm_virtio_pre_load(&blk->device);
+    drop_saved(blk);
     return 0;
 }
 

@@ -31,7 +31,11 @@ static uint8_t *at(void *opaque, uint64_t gpa, uint64_t *ret_bytes)
     return ram + gpa;
 }
 
-static const struct vmm_fw_cfg_ops ops = {.at = at};
+static void wrote(void *opaque, const uint8_t *host, uint64_t bytes)
+{
+}
+
+static const struct vmm_fw_cfg_ops ops = {.at = at, .wrote = wrote};
 
 static void step(struct vmm_fw_cfg *fw_cfg, const uint8_t *in)
 {

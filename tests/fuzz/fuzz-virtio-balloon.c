@@ -10,7 +10,7 @@ static struct vmm_virtio_balloon object;
 
 static void make_device(void)
 {
-    struct vmm_virtio_config virtio = fuzz_virtio_host(&fuzz, false);
+    struct vmm_virtio_config virtio = fuzz_virtio_host(&fuzz, true);
     struct vmm_virtio_balloon_config config = {.virtio = virtio,
                                                .reporting = true};
 

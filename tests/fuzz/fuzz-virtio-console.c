@@ -11,7 +11,7 @@ static struct vmm_virtio_console object;
 
 static void make_device(void)
 {
-    struct vmm_virtio_config virtio = fuzz_virtio_host(&fuzz, false);
+    struct vmm_virtio_config virtio = fuzz_virtio_host(&fuzz, true);
     struct vmm_virtio_console_config config = {
         .virtio = virtio, .chardev = {.kind = VMM_CHARDEV_FILE, .path = path}};
 

@@ -46,7 +46,7 @@ static struct vmm_virtio_net object;
 
 static void make_device(void)
 {
-    struct vmm_virtio_config virtio = fuzz_virtio_host(&fuzz, false);
+    struct vmm_virtio_config virtio = fuzz_virtio_host(&fuzz, true);
     struct vmm_virtio_net_config config = {
         .virtio = virtio, .net = {.kind = VMM_NET_PASST, .fd = -1}};
     char folder[] = "/tmp/fuzz-virtio-net-XXXXXX";

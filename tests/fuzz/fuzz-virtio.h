@@ -24,6 +24,7 @@
 #define FUZZ_RAM_BYTES (256u << 10)
 #define FUZZ_RING_AT(queue) (0x1000u * ((queue) % 16))
 #define FUZZ_ENTRIES 16
+#define FUZZ_MOVES_MAX 3
 
 /* The target's device; made once, in its own object. */
 struct fuzz_virtio {
@@ -38,6 +39,8 @@ struct fuzz_virtio {
 struct fuzz_program {
     const uint8_t *at;
     const uint8_t *end;
+    /* Moves are slow. */
+    unsigned int n_moves;
 };
 
 static void fuzz_routes(void *opaque, const struct vmm_msi *routes)
@@ -58,7 +61,6 @@ fuzz_virtio_host(struct fuzz_virtio *fuzz, bool legacy)
 {
     struct vmm_memory_config memory = {.bytes = FUZZ_RAM_BYTES};
 
-    FUZZ_ASSERT(freopen("/dev/null", "w", stderr));
     FUZZ_ASSERT(vmm_memory_init(&fuzz->memory, &memory, NULL) == 0);
     vmm_ioapic_init(&fuzz->ioapic, &fuzz_ioapic_ops, NULL);
     return (struct vmm_virtio_config){.memory = &fuzz->memory,
@@ -215,7 +217,9 @@ static inline void fuzz_step(struct fuzz_virtio *fuzz,
         fuzz_offer(fuzz, program);
         break;
     case 5:
-        fuzz_move(fuzz);
+        if (program->n_moves++ < FUZZ_MOVES_MAX) {
+            fuzz_move(fuzz);
+        }
         break;
     case 6:
         fuzz_move_in(fuzz, program);
@@ -229,8 +233,10 @@ static inline void fuzz_step(struct fuzz_virtio *fuzz,
 static inline int fuzz_virtio_run(struct fuzz_virtio *fuzz, const uint8_t *data,
                                   size_t size)
 {
-    struct fuzz_program program = {data, data + size};
+    struct fuzz_program program = {.at = data, .end = data + size};
 
+    /* Each mistake would be told of. */
+    fuzz->device->reported = true;
     vmm_virtio_resume(fuzz->device);
     fuzz_start(fuzz, fuzz_take(&program, 4));
     while (program.at < program.end) {

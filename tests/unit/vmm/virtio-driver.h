@@ -158,7 +158,9 @@ static inline uint16_t avail_idx(struct driver *driver, uint32_t queue)
 
 static inline uint16_t used_idx(struct driver *driver, uint32_t queue)
 {
-    return vmm_get_le16(used(driver, queue) + 2);
+    /* The worker may write it at this moment. */
+    return __atomic_load_n((uint16_t *)(void *)(used(driver, queue) + 2),
+                           __ATOMIC_ACQUIRE);
 }
 
 /* Makes the chain with that head available. */
@@ -168,7 +170,8 @@ static inline void offer(struct driver *driver, uint32_t queue, uint16_t head)
     uint8_t *ring = avail(driver, queue);
 
     vmm_put_le16(ring + 4 + 2 * (idx % driver->num), head);
-    vmm_put_le16(ring + 2, (uint16_t)(idx + 1));
+    __atomic_store_n((uint16_t *)(void *)(ring + 2), (uint16_t)(idx + 1),
+                     __ATOMIC_RELEASE);
 }
 
 /* Bytes written of the entry `index` of the used ring. */

@@ -237,9 +237,14 @@ static int init_virtio(struct vmm_machine *machine,
                                      .first_pin = options->machine.acpi
                                                       ? VMM_VIRTIO_GSI_ACPI
                                                       : VMM_VIRTIO_GSI_PLAIN};
-    int r =
-        vmm_virtio_set_init(&machine->virtio, &options->virtio, &place, errp);
+    int r;
 
+    if (options->virtio.n_devices > 0 && !machine->accel->ops->is_pc) {
+        return gw_error_set(errp, -ENOTSUP,
+                            "accelerator %s has no virtio devices",
+                            machine->accel->ops->name);
+    }
+    r = vmm_virtio_set_init(&machine->virtio, &options->virtio, &place, errp);
     machine->virtio_slots = vmm_virtio_set_slots(&machine->virtio);
     return r;
 }

@@ -38,16 +38,16 @@ static size_t skip_string(const char *text, size_t size, size_t pos)
 }
 
 /* What the text would cost to parse; its syntax is the parser's to check. */
-static int check_bounds(const char *text, size_t size, struct gw_error **errp)
+int gw_layout_check_bounds(const char *text, size_t size, const char *what,
+                           struct gw_error **errp)
 {
     size_t pos = 0, n_values = 0;
     unsigned int depth = 0;
     char c;
 
     if (size > GW_LAYOUT_TEXT_MAX) {
-        return gw_error_set(errp, -EOVERFLOW,
-                            "VM description: %zu bytes, more than %u", size,
-                            GW_LAYOUT_TEXT_MAX);
+        return gw_error_set(errp, -EOVERFLOW, "%s: %zu bytes, more than %u",
+                            what, size, GW_LAYOUT_TEXT_MAX);
     }
     while (pos < size) {
         c = text[pos++];
@@ -63,9 +63,10 @@ static int check_bounds(const char *text, size_t size, struct gw_error **errp)
         }
         if (depth > GW_LAYOUT_DEPTH_MAX || n_values > GW_LAYOUT_VALUES_MAX) {
             return gw_error_set(errp, -EOVERFLOW,
-                                "VM description: more than %u levels or %u "
-                                "values at byte %zu",
-                                GW_LAYOUT_DEPTH_MAX, GW_LAYOUT_VALUES_MAX, pos);
+                                "%s: more than %u levels or %u values at byte "
+                                "%zu",
+                                what, GW_LAYOUT_DEPTH_MAX, GW_LAYOUT_VALUES_MAX,
+                                pos);
         }
     }
     return 0;
@@ -393,7 +394,7 @@ int gw_layout_parse(const char *text, size_t size,
     json_error_t error;
     int r;
 
-    r = check_bounds(text, size, errp);
+    r = gw_layout_check_bounds(text, size, "VM description", errp);
     if (r < 0) {
         return r;
     }

@@ -67,6 +67,14 @@ struct gw_layout {
 };
 
 /*
+ * Whether a hostile JSON text is worth to be parsed: its size, nesting and
+ * number of values are within the limits above. `what` begins the errors.
+ * -EOVERFLOW.
+ */
+int gw_layout_check_bounds(const char *text, size_t size, const char *what,
+                           struct gw_error **errp) GW_MUST_CHECK;
+
+/*
  * Parses a text (no NUL needed). -EBADMSG if it is not a description;
  * -EOVERFLOW beyond a limit above. Freed by gw_layout_free.
  */

@@ -1,0 +1,216 @@
+/*
+ * CPU features: what the source's vCPU offers its guest must be there at the
+ * destination too. Only registers whose bits are features are compared; the
+ * rest of CPUID (topology, caches, sizes, names) may differ.
+ */
+#include "vmstate/compat.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+
+enum {
+    EAX,
+    EBX,
+    ECX,
+    EDX,
+};
+
+/* A register of feature bits. Leaves of Intel's and AMD's manuals. */
+static const struct feature_word {
+    uint32_t leaf;
+    uint32_t subleaf;
+    unsigned int which; /* EAX to EDX */
+    uint32_t ignored;   /* bits that are no features */
+} words[] = {
+    /* OSXSAVE follows CR4 */
+    {1, 0, ECX, 1u << 27},
+    /* APIC follows its base register; HTT is about the topology */
+    {1, 0, EDX, 1u << 9 | 1u << 28},
+    {7, 0, EBX, 0},
+    /* OSPKE follows CR4 */
+    {7, 0, ECX, 1u << 4},
+    {7, 0, EDX, 0},
+    {7, 1, EAX, 0},
+    {7, 1, EDX, 0},
+    /* components of XCR0 */
+    {0xd, 0, EAX, 0},
+    {0xd, 1, EAX, 0},
+    /* KVM's own */
+    {0x40000001, 0, EAX, 0},
+    /* CmpLegacy is about the topology */
+    {0x80000001, 0, ECX, 1u << 1},
+    {0x80000001, 0, EDX, 1u << 9},
+    {0x80000007, 0, EDX, 0},
+    {0x80000008, 0, EBX, 0},
+};
+
+/* Those that people ask for; others are called by leaf and bit. */
+static const struct feature_name {
+    uint32_t leaf;
+    unsigned int which;
+    unsigned int bit;
+    const char *name;
+} names[] = {
+    {1, ECX, 0, "sse3"},
+    {1, ECX, 1, "pclmulqdq"},
+    {1, ECX, 9, "ssse3"},
+    {1, ECX, 12, "fma"},
+    {1, ECX, 13, "cx16"},
+    {1, ECX, 17, "pcid"},
+    {1, ECX, 19, "sse4.1"},
+    {1, ECX, 20, "sse4.2"},
+    {1, ECX, 21, "x2apic"},
+    {1, ECX, 22, "movbe"},
+    {1, ECX, 23, "popcnt"},
+    {1, ECX, 24, "tsc-deadline"},
+    {1, ECX, 25, "aes"},
+    {1, ECX, 26, "xsave"},
+    {1, ECX, 28, "avx"},
+    {1, ECX, 29, "f16c"},
+    {1, ECX, 30, "rdrand"},
+    {7, EBX, 0, "fsgsbase"},
+    {7, EBX, 1, "tsc_adjust"},
+    {7, EBX, 3, "bmi1"},
+    {7, EBX, 4, "hle"},
+    {7, EBX, 5, "avx2"},
+    {7, EBX, 7, "smep"},
+    {7, EBX, 8, "bmi2"},
+    {7, EBX, 9, "erms"},
+    {7, EBX, 10, "invpcid"},
+    {7, EBX, 11, "rtm"},
+    {7, EBX, 14, "mpx"},
+    {7, EBX, 16, "avx512f"},
+    {7, EBX, 17, "avx512dq"},
+    {7, EBX, 18, "rdseed"},
+    {7, EBX, 19, "adx"},
+    {7, EBX, 20, "smap"},
+    {7, EBX, 23, "clflushopt"},
+    {7, EBX, 24, "clwb"},
+    {7, EBX, 28, "avx512cd"},
+    {7, EBX, 29, "sha"},
+    {7, EBX, 30, "avx512bw"},
+    {7, EBX, 31, "avx512vl"},
+    {7, ECX, 1, "avx512vbmi"},
+    {7, ECX, 2, "umip"},
+    {7, ECX, 3, "pku"},
+    {7, ECX, 8, "gfni"},
+    {7, ECX, 9, "vaes"},
+    {7, ECX, 10, "vpclmulqdq"},
+    {7, ECX, 11, "avx512vnni"},
+    {7, ECX, 16, "la57"},
+    {7, ECX, 22, "rdpid"},
+    {7, EDX, 26, "spec-ctrl"},
+    {7, EDX, 31, "ssbd"},
+    {0x80000001, ECX, 0, "lahf"},
+    {0x80000001, ECX, 5, "lzcnt"},
+    {0x80000001, ECX, 6, "sse4a"},
+    {0x80000001, EDX, 20, "nx"},
+    {0x80000001, EDX, 26, "pdpe1gb"},
+    {0x80000001, EDX, 27, "rdtscp"},
+    {0x80000001, EDX, 29, "lm"},
+    {0x80000007, EDX, 8, "invtsc"},
+    {0x80000008, EBX, 9, "wbnoinvd"},
+};
+
+static uint32_t value_of(const struct gw_compat_machine *machine,
+                         const struct feature_word *word)
+{
+    size_t i;
+
+    for (i = 0; i < machine->n_leaves; i++) {
+        if (machine->leaves[i].leaf == word->leaf &&
+            machine->leaves[i].subleaf == word->subleaf) {
+            return machine->leaves[i].registers[word->which];
+        }
+    }
+    return 0;
+}
+
+static const char *name_of(const struct feature_word *word, unsigned int bit)
+{
+    size_t i;
+
+    for (i = 0; word->subleaf == 0 && i < GW_ARRAY_SIZE(names); i++) {
+        if (names[i].leaf == word->leaf && names[i].which == word->which &&
+            names[i].bit == bit) {
+            return names[i].name;
+        }
+    }
+    return NULL;
+}
+
+static void missing(struct gw_compat_report *report,
+                    const struct feature_word *word, unsigned int bit)
+{
+    static const char *const registers[] = {"eax", "ebx", "ecx", "edx"};
+    const char *name = name_of(word, bit);
+
+    gw_compat_add(report, GW_COMPAT_STOPS, GW_COMPAT_ABOUT_CPU, NULL,
+                  "CPU feature %s%s(CPUID %#x.%u, bit %u of %s) of the source "
+                  "is missing at the destination",
+                  name ? name : "", name ? " " : "", word->leaf, word->subleaf,
+                  bit, registers[word->which]);
+}
+
+static void check_word(const struct gw_compat_machine *source,
+                       const struct gw_compat_machine *destination,
+                       const struct feature_word *word,
+                       struct gw_compat_report *report)
+{
+    uint32_t lost =
+        value_of(source, word) & ~value_of(destination, word) & ~word->ignored;
+    unsigned int bit;
+
+    for (bit = 0; bit < 32; bit++) {
+        if (lost & 1u << bit) {
+            missing(report, word, bit);
+        }
+    }
+}
+
+/* EAX and EBX to EDX of leaf 0: who made it. */
+static void check_vendor(const struct gw_compat_machine *source,
+                         const struct gw_compat_machine *destination,
+                         struct gw_compat_report *report)
+{
+    static const struct feature_word vendor[] = {
+        {0, 0, EBX, 0}, {0, 0, EDX, 0}, {0, 0, ECX, 0}};
+    char from[13] = "", to[13] = "";
+    size_t i;
+
+    for (i = 0; i < GW_ARRAY_SIZE(vendor); i++) {
+        uint32_t a = value_of(source, &vendor[i]);
+        uint32_t b = value_of(destination, &vendor[i]);
+
+        memcpy(from + 4 * i, &a, sizeof(a));
+        memcpy(to + 4 * i, &b, sizeof(b));
+    }
+    if (strcmp(from, to) != 0) {
+        gw_compat_add(report, GW_COMPAT_DIFFERS, GW_COMPAT_ABOUT_CPU, NULL,
+                      "the CPU's vendor is '%s' at the source, '%s' at the "
+                      "destination",
+                      from, to);
+    }
+}
+
+void gw_compat_check_cpu(const struct gw_compat_machine *source,
+                         const struct gw_compat_machine *destination,
+                         struct gw_compat_report *report)
+{
+    size_t i;
+
+    if (!source->knows_cpu || !destination->knows_cpu) {
+        gw_compat_add(report, GW_COMPAT_UNKNOWN, GW_COMPAT_ABOUT_CPU, NULL,
+                      "the CPU features of the %s",
+                      source->knows_cpu        ? "destination"
+                      : destination->knows_cpu ? "source"
+                                               : "source and the destination");
+        return;
+    }
+    check_vendor(source, destination, report);
+    for (i = 0; i < GW_ARRAY_SIZE(words); i++) {
+        check_word(source, destination, &words[i], report);
+    }
+}

@@ -279,6 +279,30 @@ static void set_core_counts(struct kvm_cpuid2 *cpuid, uint32_t n)
     }
 }
 
+/* For descriptions of the machine. */
+static int tell_cpuid(const struct vmm_kvm *kvm, struct gw_error **errp)
+{
+    struct gw_cpuid_leaf leaves[VMM_KVM_MAX_CPUID];
+    uint32_t n = kvm->cpuid->nent;
+
+    for (uint32_t i = 0; i < n; i++) {
+        const struct kvm_cpuid_entry2 *entry = &kvm->cpuid->entries[i];
+
+        leaves[i] = (struct gw_cpuid_leaf){
+            .leaf = entry->function,
+            .subleaf = entry->index,
+            .eax = entry->eax,
+            .ebx = entry->ebx,
+            .ecx = entry->ecx,
+            .edx = entry->edx,
+        };
+    }
+    if (gw_machine_set_cpuid(kvm->machine->gw, leaves, n) < 0) {
+        return gw_error_set_errno(errp, -ENOMEM, "CPUID table");
+    }
+    return 0;
+}
+
 int vmm_kvm_set_cpuid(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp)
 {
     struct vmm_kvm *kvm = vcpu->kvm;
@@ -288,5 +312,5 @@ int vmm_kvm_set_cpuid(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp)
     if (ioctl(vcpu->fd, KVM_SET_CPUID2, kvm->cpuid) < 0) {
         return gw_error_set_errno(errp, -errno, "KVM_SET_CPUID2");
     }
-    return 0;
+    return vcpu->index == 0 ? tell_cpuid(kvm, errp) : 0;
 }

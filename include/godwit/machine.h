@@ -9,6 +9,7 @@
 
 #include <godwit/error.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 GW_BEGIN_DECLS
@@ -112,6 +113,25 @@ GW_API const char *gw_machine_name(const struct gw_machine *machine);
 /* Sets the UUID (16 bytes, textual order). Since 0.1. */
 GW_API void gw_machine_set_uuid(struct gw_machine *machine,
                                 const uint8_t uuid[16]);
+
+/* One leaf of CPUID. */
+struct gw_cpuid_leaf {
+    uint32_t leaf;
+    uint32_t subleaf;
+    uint32_t eax;
+    uint32_t ebx;
+    uint32_t ecx;
+    uint32_t edx;
+};
+
+/*
+ * States what vCPU 0 answers to CPUID, for descriptions of the machine: all
+ * leaves, copied; NULL and 0 for not known, as at the start. -ENOMEM. Since
+ * 0.1.
+ */
+GW_API int gw_machine_set_cpuid(struct gw_machine *machine,
+                                const struct gw_cpuid_leaf *leaves, size_t n)
+    GW_MUST_CHECK;
 
 /*
  * Adds a device: a vmstate description (constant, outlives the machine) and

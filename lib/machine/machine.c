@@ -88,6 +88,7 @@ struct gw_machine *gw_machine_free(struct gw_machine *machine)
         pthread_mutex_destroy(&machine->lock);
         pthread_mutex_destroy(&machine->run_lock);
         pthread_mutex_destroy(&machine->listener_lock);
+        free(machine->cpuid);
         free(machine->name);
         free(machine);
     }
@@ -105,6 +106,28 @@ void gw_machine_set_uuid(struct gw_machine *machine, const uint8_t uuid[16])
     memcpy(machine->uuid, uuid, sizeof(machine->uuid));
     machine->has_uuid = true;
     pthread_mutex_unlock(&machine->lock);
+}
+
+int gw_machine_set_cpuid(struct gw_machine *machine,
+                         const struct gw_cpuid_leaf *leaves, size_t n)
+{
+    struct gw_cpuid_leaf *copy = NULL;
+    struct gw_cpuid_leaf *old;
+
+    if (n > 0) {
+        copy = calloc(n, sizeof(*copy));
+        if (!copy) {
+            return -ENOMEM;
+        }
+        memcpy(copy, leaves, n * sizeof(*copy));
+    }
+    pthread_mutex_lock(&machine->lock);
+    old = machine->cpuid;
+    machine->cpuid = copy;
+    machine->n_cpuid = n;
+    pthread_mutex_unlock(&machine->lock);
+    free(old);
+    return 0;
 }
 
 static struct gw_device *device_new(const struct gw_vmstate *vmstate,

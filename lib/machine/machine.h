@@ -47,6 +47,8 @@ struct gw_machine {
     struct gw_blocker *blockers;
     bool has_uuid;
     uint8_t uuid[16];
+    struct gw_cpuid_leaf *cpuid; /* of vCPU 0; owned; NULL: not known */
+    size_t n_cpuid;
     enum gw_run_state run_state;
     bool autostart;
     /* part of the state is from a stream that failed: must not run */

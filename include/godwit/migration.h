@@ -209,6 +209,11 @@ typedef int (*gw_take_fd_fn)(void *opaque, const char *name);
 struct gw_migration_options {
     gw_take_fd_fn take_fd; /* for fd: addresses; NULL: only numbers */
     void *opaque;          /* handed to take_fd */
+    /*
+     * The same for gw_migration_check, which takes none out: the descriptor
+     * stays the callee's. NULL: as take_fd.
+     */
+    gw_take_fd_fn lend_fd;
     /* for file:/dev/fdset/N (see fdset.h); NULL: there are none */
     struct gw_fdsets *fdsets;
     /*
@@ -231,6 +236,21 @@ GW_API int gw_migration_start(struct gw_machine *machine,
                               const struct gw_migration_options *options,
                               struct gw_migration **ret_migration,
                               struct gw_error **errp) GW_MUST_CHECK;
+
+/*
+ * What would stop an outgoing migration now? Calls fn for each reason: those
+ * of gw_migration_start, whether the target could be opened, and whether
+ * there is room for the RAM that was touched. address may be NULL: not
+ * looked at. Nothing is written, and the guest is not touched; what only the
+ * moving itself can show (an I/O error, a destination that refuses) is not
+ * foreseen. Returns the number of reasons. Since 0.1.
+ */
+typedef void (*gw_reason_fn)(void *opaque, const char *reason);
+GW_API size_t gw_migration_check(struct gw_machine *machine,
+                                 const struct gw_address *address,
+                                 const struct gw_settings *settings,
+                                 const struct gw_migration_options *options,
+                                 gw_reason_fn fn, void *opaque);
 
 /*
  * Starts an incoming migration; the machine must be in `inmigrate`. After a

@@ -34,7 +34,7 @@ static const struct gw_channel_ops fd_ops = {
     .close = fd_close,
 };
 
-static int check_mode(int fd, bool outgoing, struct gw_error **errp)
+int gw_fd_check_mode(int fd, bool outgoing, struct gw_error **errp)
 {
     int flags = fcntl(fd, F_GETFL);
     int mode = flags & O_ACCMODE;
@@ -142,7 +142,7 @@ int gw_fd_channel_open(int fd, bool outgoing, bool direct,
                        struct gw_channel **ret_channel, struct gw_error **errp)
 {
     GW_AUTO_FREE struct gw_channel *channel = NULL;
-    int r = check_mode(fd, outgoing, errp);
+    int r = gw_fd_check_mode(fd, outgoing, errp);
 
     if (r < 0) {
         return r;

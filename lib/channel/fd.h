@@ -14,4 +14,7 @@
 int gw_fd_channel_open(int fd, bool outgoing, bool direct,
                        struct gw_channel **ret_channel, struct gw_error **errp);
 
+/* -EBADF unless the descriptor is open, and for the direction's access. */
+int gw_fd_check_mode(int fd, bool outgoing, struct gw_error **errp);
+
 #endif

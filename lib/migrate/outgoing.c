@@ -251,10 +251,9 @@ static void *outgoing_thread(void *opaque)
     return NULL;
 }
 
-/* What can be said about the address before anything is opened. */
-static int check_address(const struct gw_address *address,
-                         const struct gw_settings *settings,
-                         struct gw_error **errp)
+int gw_outgoing_check_address(const struct gw_address *address,
+                              const struct gw_settings *settings,
+                              struct gw_error **errp)
 {
     bool may_seek = address->transport == GW_TRANSPORT_FILE ||
                     address->transport == GW_TRANSPORT_FD;
@@ -267,10 +266,9 @@ static int check_address(const struct gw_address *address,
     return 0;
 }
 
-static int check_machine(struct gw_machine *machine, struct gw_error **errp)
+int gw_outgoing_check_run_state(struct gw_machine *machine,
+                                struct gw_error **errp)
 {
-    const char *reason = gw_machine_blocked_reason(machine, 0);
-
     switch (gw_machine_run_state(machine)) {
     case GW_RUN_STATE_INMIGRATE:
         return gw_error_set(errp, -EINVAL,
@@ -280,9 +278,19 @@ static int check_machine(struct gw_machine *machine, struct gw_error **errp)
                             "Can't migrate the vm that was paused due to "
                             "previous migration");
     default:
-        break;
+        return 0;
     }
-    return reason ? gw_error_set(errp, -EINVAL, "%s", reason) : 0;
+}
+
+static int check_machine(struct gw_machine *machine, struct gw_error **errp)
+{
+    const char *reason = gw_machine_blocked_reason(machine, 0);
+    int r = gw_outgoing_check_run_state(machine, errp);
+
+    if (r == 0 && reason) {
+        r = gw_error_set(errp, -EINVAL, "%s", reason);
+    }
+    return r;
 }
 
 static int open_channel(struct gw_migration *m,
@@ -313,7 +321,7 @@ int gw_migration_start(struct gw_machine *machine,
     int r = gw_settings_check_start(settings, errp);
 
     if (r == 0) {
-        r = check_address(address, settings, errp);
+        r = gw_outgoing_check_address(address, settings, errp);
     }
     if (r == 0) {
         r = gw_migration_begin(machine, false, settings, check_machine, &m,

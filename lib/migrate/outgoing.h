@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <godwit/error.h>
+#include <godwit/migration.h>
 
 #include "migrate/rate.h"
 #include "ram/bitmap.h"
@@ -86,6 +87,15 @@ extern const struct gw_ram_method gw_method_mapped;
 /* Writes the block table; with mapped-ram the layouts are filled in. */
 int gw_outgoing_put_table(struct gw_outgoing *outgoing, bool mapped,
                           struct gw_error **errp);
+
+/* What can be said about the address before anything is opened. */
+int gw_outgoing_check_address(const struct gw_address *address,
+                              const struct gw_settings *settings,
+                              struct gw_error **errp);
+
+/* Whether a guest in this run state can be saved. */
+int gw_outgoing_check_run_state(struct gw_machine *machine,
+                                struct gw_error **errp);
 
 /* ---- outgoing_ram.c ---- */
 

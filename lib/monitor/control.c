@@ -185,6 +185,25 @@ int gw_control_migrate(struct gw_control *control,
     return r;
 }
 
+/* gw_take_fd_fn that takes none out. */
+static int lend_fd(void *opaque, const char *name)
+{
+    struct gw_control *control = opaque;
+
+    return gw_fds_find(&control->fds, name);
+}
+
+void gw_control_migrate_check(struct gw_control *control,
+                              const struct gw_address *address, gw_reason_fn fn,
+                              void *opaque)
+{
+    const struct gw_migration_options options = {
+        .lend_fd = lend_fd, .opaque = control, .fdsets = control->fdsets};
+
+    gw_migration_check(control->machine, address, &control->settings, &options,
+                       fn, opaque);
+}
+
 /* Waits for the end of the incoming migration and reports its failure. */
 static void *watch_incoming(void *opaque)
 {

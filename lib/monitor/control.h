@@ -62,6 +62,11 @@ int gw_control_migrate(struct gw_control *control,
                        const struct gw_address *address,
                        struct gw_error **errp);
 
+/* What would stop gw_control_migrate now: calls fn for each reason. */
+void gw_control_migrate_check(struct gw_control *control,
+                              const struct gw_address *address, gw_reason_fn fn,
+                              void *opaque);
+
 int gw_control_migrate_incoming(struct gw_control *control,
                                 const struct gw_address *address,
                                 bool exit_on_error, struct gw_error **errp);

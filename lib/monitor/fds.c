@@ -33,6 +33,18 @@ int gw_fds_take(struct gw_fds *fds, const char *name)
     return -1;
 }
 
+int gw_fds_find(const struct gw_fds *fds, const char *name)
+{
+    const struct gw_named_fd *each;
+
+    for (each = fds->first; each; each = each->next) {
+        if (strcmp(each->name, name) == 0) {
+            return each->fd;
+        }
+    }
+    return -1;
+}
+
 int gw_fds_adopt(struct gw_fds *fds, const char *name, int fd)
 {
     struct gw_named_fd *added = malloc(sizeof(*added));

@@ -18,6 +18,9 @@ int gw_fds_adopt(struct gw_fds *fds, const char *name, int fd);
 /* Takes a descriptor out: owned by the caller; -1 if there is none. */
 int gw_fds_take(struct gw_fds *fds, const char *name);
 
+/* Lends a descriptor: it stays; -1 if there is none. */
+int gw_fds_find(const struct gw_fds *fds, const char *name);
+
 /* Closes all. */
 void gw_fds_deinit(struct gw_fds *fds);
 

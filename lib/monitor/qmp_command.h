@@ -67,6 +67,10 @@ json_t *gw_qmp_query_parameters(const struct gw_settings *settings);
 /* The answer of query-migrate-capabilities. */
 json_t *gw_qmp_query_capabilities(const struct gw_settings *settings);
 
+/* The answer of x-query-machine-description; NULL and an error. */
+json_t *gw_qmp_query_description(struct gw_control *control,
+                                 struct gw_error **errp);
+
 /* An integer that JSON may have to show as a real: 2^63 and above. */
 json_t *gw_qmp_uint(uint64_t value);
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/util.h"
 #include "channel/address_json.h"
 #include "migrate/settings.h"
@@ -76,6 +77,31 @@ static json_t *migrate(struct gw_qmp_call *call, json_t *arguments,
     return gw_qmp_done(r);
 }
 
+static void add_reason(void *opaque, const char *reason)
+{
+    json_array_append_new(opaque, json_string(reason));
+}
+
+/* An address that cannot be understood is a reason like any other. */
+static json_t *migrate_check(struct gw_qmp_call *call, json_t *arguments,
+                             struct gw_error **errp)
+{
+    GW_AUTO_ERROR struct gw_error *error = NULL;
+    struct gw_address *address = NULL;
+    json_t *reasons = json_array();
+
+    (void)errp;
+    if (address_of(arguments, &address, &error) < 0) {
+        add_reason(reasons, gw_error_text(error));
+    }
+    if (json_is_true(json_object_get(arguments, "resume"))) {
+        add_reason(reasons, "Cannot resume if there is no paused migration");
+    }
+    gw_control_migrate_check(call->control, address, add_reason, reasons);
+    gw_address_free(address);
+    return reasons;
+}
+
 static json_t *migrate_incoming(struct gw_qmp_call *call, json_t *arguments,
                                 struct gw_error **errp)
 {
@@ -139,6 +165,13 @@ static json_t *query_migrate(struct gw_qmp_call *call, json_t *arguments,
     (void)arguments;
     (void)errp;
     return gw_qmp_query_migrate(call->control);
+}
+
+static json_t *query_description(struct gw_qmp_call *call, json_t *arguments,
+                                 struct gw_error **errp)
+{
+    (void)arguments;
+    return gw_qmp_query_description(call->control, errp);
 }
 
 static json_t *set_capabilities(struct gw_qmp_call *call, json_t *arguments,
@@ -314,5 +347,7 @@ const struct gw_qmp_command gw_qmp_migration_commands[] = {
     {"query-migrate", query_migrate, {0}, NULL},
     {"query-migrate-capabilities", query_capabilities, {0}, NULL},
     {"query-migrate-parameters", query_parameters, {0}, NULL},
+    {"x-migrate-check", migrate_check, GW_SCHEMA_OF(migrate_members), NULL},
+    {"x-query-machine-description", query_description, {0}, NULL},
     {NULL, NULL, {0}, NULL},
 };

@@ -6,7 +6,12 @@
  */
 #include "monitor/qmp_command.h"
 
+#include <errno.h>
+
+#include <godwit/compat.h>
 #include <godwit/version.h>
+
+#include "base/cleanup.h"
 
 json_t *gw_qmp_version(void)
 {
@@ -114,6 +119,19 @@ json_t *gw_qmp_query_migrate(struct gw_control *control)
                             json_string(gw_error_text(state.error)));
     }
     gw_error_free(state.error);
+    return object;
+}
+
+json_t *gw_qmp_query_description(struct gw_control *control,
+                                 struct gw_error **errp)
+{
+    GW_AUTO_FREE char *text =
+        gw_machine_describe(control->machine, &control->settings);
+    json_t *object = text ? json_loads(text, 0, NULL) : NULL;
+
+    if (!object) {
+        gw_error_set(errp, -ENOMEM, "out of memory");
+    }
     return object;
 }
 

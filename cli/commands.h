@@ -10,6 +10,7 @@
 #define CLI_FAILED 1
 #define CLI_USAGE 2
 
+int cmd_compat(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_ctl(int argc, char **argv);

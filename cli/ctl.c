@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl_check.h"
 #include "ctl_client.h"
 #include "ctl_request.h"
 #include "ctl_wait.h"
@@ -29,6 +30,10 @@ static void print_help(FILE *to)
           "\n"
           "  migrate [-d] URI              migrate, and wait for the end "
           "unless -d is given\n"
+          "  migrate --dry-run [--with B] URI\n"
+          "                                only say what would stop it, and "
+          "whether the machine\n"
+          "                                fits B (see 'godwit compat')\n"
           "  migrate_incoming URI          start a deferred incoming "
           "migration\n"
           "  migrate_cancel                cancel the outgoing migration\n"
@@ -117,6 +122,12 @@ static int execute(const struct ctl *ctl, const struct ctl_request *request)
 
     if (ctl_client_open(&client, ctl->path) < 0) {
         return CLI_FAILED;
+    }
+    if (request->is_dry) {
+        status =
+            ctl_check(&client, request->object, request->with, ctl->wants_json);
+        ctl_client_close(&client);
+        return status;
     }
     r = request->text ? ctl_client_ask_text(&client, request->text, &reply)
                       : ctl_client_ask(&client, request->object, &reply);

@@ -23,26 +23,49 @@ static bool wrong_use(const char *command, const char *what)
     return false;
 }
 
-static bool migrate(struct ctl_request *request, const struct line *line)
+/* The options of migrate; the number of words up to the URI, or -1. */
+static int migrate_options(struct ctl_request *request, const struct line *line,
+                           bool *ret_detached, bool *ret_resumes)
 {
-    bool is_detached = false;
-    bool resumes = false;
     int i;
 
     for (i = 1; i < line->n && line->words[i][0] == '-'; i++) {
         if (strcmp(line->words[i], "-d") == 0) {
-            is_detached = true;
+            *ret_detached = true;
         } else if (strcmp(line->words[i], "-r") == 0) {
-            resumes = true;
+            *ret_resumes = true;
+        } else if (strcmp(line->words[i], "--dry-run") == 0) {
+            request->is_dry = true;
+        } else if (strcmp(line->words[i], "--with") == 0 && i + 1 < line->n) {
+            free(request->with);
+            request->with = strdup(line->words[++i]);
         } else {
-            return wrong_use("migrate", "unknown option; -d and -r are known");
+            wrong_use("migrate", "unknown option; -d, -r, --dry-run and "
+                                 "--with DESTINATION are known");
+            return -1;
         }
+    }
+    return i;
+}
+
+static bool migrate(struct ctl_request *request, const struct line *line)
+{
+    bool is_detached = false;
+    bool resumes = false;
+    int i = migrate_options(request, line, &is_detached, &resumes);
+
+    if (i < 0) {
+        return false;
     }
     if (i + 1 != line->n) {
         return wrong_use("migrate", "one URI is expected");
     }
-    request->waits = !is_detached;
-    request->object = json_pack("{s:s, s:{s:s}}", "execute", "migrate",
+    if (request->with && !request->is_dry) {
+        return wrong_use("migrate", "--with goes with --dry-run");
+    }
+    request->waits = !is_detached && !request->is_dry;
+    request->object = json_pack("{s:s, s:{s:s}}", "execute",
+                                request->is_dry ? "x-migrate-check" : "migrate",
                                 "arguments", "uri", line->words[i]);
     if (resumes && request->object) {
         json_object_set_new(json_object_get(request->object, "arguments"),
@@ -257,6 +280,7 @@ bool ctl_request_make(struct ctl_request *request, int n_words,
 
 void ctl_request_deinit(struct ctl_request *request)
 {
+    free(request->with);
     json_decref(request->object);
     free(request->text);
     *request = (struct ctl_request){0};

@@ -13,6 +13,8 @@ struct ctl_request {
     char *text;     /* a JSON object that was typed; owned, or NULL */
     bool is_human;  /* the reply is the output of an HMP command */
     bool waits;     /* a migration whose end is waited for */
+    bool is_dry;    /* only asks whether a migration could start */
+    char *with;     /* then: a description of the destination; owned, or NULL */
 };
 
 /*

@@ -21,6 +21,7 @@ static const struct command commands[] = {
     {"run", cmd_run, "run a virtual machine, or restore one"},
     {"inspect", cmd_inspect, "show what is in a saved file"},
     {"convert", cmd_convert, "rewrite a saved file in another format"},
+    {"compat", cmd_compat, "say what would stop a move from A to B"},
     {"ctl", cmd_ctl, "send a command to a monitor of godwit or of QEMU"},
     {"help", cmd_help, "this list, or the help of a command"},
 };

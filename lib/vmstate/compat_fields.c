@@ -366,7 +366,9 @@ static void resolve(struct walk *walk)
 {
     size_t in_to, in_from;
 
-    gw_compat_spend(walk->pair->report, WINDOW);
+    if (!gw_compat_spend(walk->pair->report, WINDOW)) {
+        return;
+    }
     in_to = look_ahead(&walk->to, at(&walk->from));
     in_from = look_ahead(&walk->from, at(&walk->to));
 
@@ -441,6 +443,9 @@ static void check_lists(const struct gw_compat_pair *pair, const char *path,
 {
     struct walk walk = {.pair = pair};
 
+    if (!gw_compat_spend(pair->report, from->n_fields + to->n_fields)) {
+        return;
+    }
     walk.failed =
         !gw_compat_leaves_make(&walk.from.list, from, from->version, path) ||
         !gw_compat_leaves_make(&walk.to.list, to, to_version, path);

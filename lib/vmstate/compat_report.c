@@ -97,6 +97,9 @@ void gw_compat_add(struct gw_compat_report *report, enum gw_compat_grade grade,
     int len;
 
     report->stops = report->stops || grade == GW_COMPAT_STOPS;
+    if (!gw_compat_spend(report, 1 + report->n)) {
+        return;
+    }
     va_start(args, fmt);
     len = vasprintf(&text, fmt, args);
     va_end(args);

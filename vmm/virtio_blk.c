@@ -46,7 +46,7 @@
 #define SEG_MAX (QUEUE_ENTRIES - 2)
 
 /* The configuration space, 60 bytes; QEMU's name for the last is unused. */
-#define CONFIG_CAPACITY 0
+#define CONFIG_CAPACITY VMM_VIRTIO_BLK_CAPACITY_AT
 #define CONFIG_SEG_MAX 12
 #define CONFIG_CYLINDERS 16
 #define CONFIG_HEADS 18
@@ -72,13 +72,6 @@ struct request {
     uint32_t in_bytes;
     uint8_t *status;
     struct iovec iov[];
-};
-
-/* A request that came in with the state. */
-struct saved {
-    struct gw_list_link link;
-    uint32_t queue;
-    uint8_t element[VMM_VIRTIO_ELEMENT_BYTES];
 };
 
 static void get_config(void *opaque, uint8_t *config)
@@ -388,18 +381,19 @@ static void paused(void *opaque)
     }
 }
 
-static void drop_saved(struct vmm_virtio_blk *blk)
+void vmm_virtio_blk_drop_saved(struct vmm_virtio_blk *blk)
 {
     while (blk->saved.first) {
-        struct saved *saved =
-            GW_LIST_ENTRY(blk->saved.first, struct saved, link);
+        struct vmm_virtio_blk_saved *saved =
+            GW_LIST_ENTRY(blk->saved.first, struct vmm_virtio_blk_saved, link);
 
         gw_list_remove(&blk->saved, &saved->link);
         free(saved);
     }
 }
 
-static void redo(struct vmm_virtio_blk *blk, const struct saved *saved)
+static void redo(struct vmm_virtio_blk *blk,
+                 const struct vmm_virtio_blk_saved *saved)
 {
     struct vmm_virtio *device = &blk->device;
     uint16_t head = vmm_virtio_element_head(saved->element);
@@ -421,9 +415,9 @@ static void resumed(void *opaque)
 
     for (struct gw_list_link *at = blk->saved.first; at && !blk->device.broken;
          at = at->next) {
-        redo(blk, GW_LIST_ENTRY(at, struct saved, link));
+        redo(blk, GW_LIST_ENTRY(at, struct vmm_virtio_blk_saved, link));
     }
-    drop_saved(blk);
+    vmm_virtio_blk_drop_saved(blk);
     vmm_block_kick(&blk->image);
 }
 
@@ -495,134 +489,5 @@ void vmm_virtio_blk_deinit(struct vmm_virtio_blk *blk)
 {
     vmm_virtio_deinit(&blk->device);
     vmm_block_close(&blk->image);
-    drop_saved(blk);
+    vmm_virtio_blk_drop_saved(blk);
 }
-
-/* --- The section --- */
-
-static const struct gw_field saved_fields[] = {
-    GW_FIELD_BUFFER(struct saved, element),
-    GW_FIELD_END,
-};
-
-static const struct gw_vmstate saved_vmstate = {
-    .name = "virtio-blk-request",
-    .version = 1,
-    .min_version = 1,
-    .size = sizeof(struct saved),
-    .fields = saved_fields,
-};
-
-static const struct gw_field queue_saved_fields[] = {
-    GW_FIELD_U32(struct saved, queue),
-    GW_FIELD_BUFFER(struct saved, element),
-    GW_FIELD_END,
-};
-
-static const struct gw_vmstate queue_saved_vmstate = {
-    .name = "virtio-blk-queue-request",
-    .version = 1,
-    .min_version = 1,
-    .size = sizeof(struct saved),
-    .fields = queue_saved_fields,
-};
-
-static bool has_one_queue(const void *state, uint32_t version)
-{
-    const struct vmm_virtio_blk *blk = state;
-
-    return blk->device.n_queues == 1;
-}
-
-static bool has_queues(const void *state, uint32_t version)
-{
-    return !has_one_queue(state, version);
-}
-
-static const struct gw_field fields[] = {
-    VMM_VIRTIO_FIELD_HEAD(struct vmm_virtio_blk, device),
-    GW_FIELD_LIST_IF(struct vmm_virtio_blk, saved, saved_vmstate, struct saved,
-                     link, VMM_VIRTIO_QUEUE_ENTRIES_MAX, 0, has_one_queue),
-    GW_FIELD_LIST_IF(struct vmm_virtio_blk, saved, queue_saved_vmstate,
-                     struct saved, link, VMM_VIRTIO_QUEUE_ENTRIES_MAX, 0,
-                     has_queues),
-    VMM_VIRTIO_FIELD_TAIL(struct vmm_virtio_blk, device),
-    GW_FIELD_END,
-};
-
-static int pre_save(void *state, struct gw_error **errp)
-{
-    struct vmm_virtio_blk *blk = state;
-
-    vmm_virtio_pre_save(&blk->device);
-    return 0;
-}
-
-static int pre_load(void *state, struct gw_error **errp)
-{
-    struct vmm_virtio_blk *blk = state;
-
-    vmm_virtio_pre_load(&blk->device);
-    drop_saved(blk);
-    return 0;
-}
-
-/* Every entry that was taken is either given back or among the requests. */
-static int check_saved(struct vmm_virtio_blk *blk, struct gw_error **errp)
-{
-    uint32_t n[VMM_VIRTIO_BLK_QUEUES_MAX] = {0};
-
-    for (struct gw_list_link *at = blk->saved.first; at; at = at->next) {
-        const struct saved *saved = GW_LIST_ENTRY(at, struct saved, link);
-
-        if (saved->queue >= blk->device.n_queues) {
-            return gw_error_set(errp, -EBADMSG,
-                                "a request of queue %u, there are %u",
-                                saved->queue, blk->device.n_queues);
-        }
-        n[saved->queue]++;
-    }
-    for (unsigned int i = 0; i < blk->device.n_queues; i++) {
-        uint32_t expected = blk->device.queues[i].n_in_flight;
-
-        if (n[i] != expected && !blk->device.broken) {
-            return gw_error_set(errp, -EBADMSG,
-                                "%u requests of queue %u, expected %u", n[i], i,
-                                expected);
-        }
-    }
-    return 0;
-}
-
-/* The guest's choice of a cache, as it saw it last. */
-static void restore_cache(struct vmm_virtio_blk *blk)
-{
-    if (vmm_get_le64(blk->device.config + CONFIG_CAPACITY) != 0) {
-        set_config(blk, blk->device.config);
-    }
-}
-
-static int post_load(void *state, uint32_t version, struct gw_error **errp)
-{
-    struct vmm_virtio_blk *blk = state;
-    int r = vmm_virtio_post_load(&blk->device, errp);
-
-    if (r == 0) {
-        r = check_saved(blk, errp);
-    }
-    if (r == 0) {
-        restore_cache(blk);
-    }
-    return r;
-}
-
-const struct gw_vmstate vmm_virtio_blk_vmstate = {
-    .name = "virtio-blk",
-    .version = 2,
-    .min_version = 2,
-    .size = sizeof(struct vmm_virtio_blk),
-    .fields = fields,
-    .pre_save = pre_save,
-    .pre_load = pre_load,
-    .post_load = post_load,
-};

@@ -11,6 +11,8 @@
 /* Longest serial number; not terminated if it is as long. */
 #define VMM_VIRTIO_BLK_ID_BYTES 20
 #define VMM_VIRTIO_BLK_QUEUES_MAX 16
+/* Where the configuration space has the number of sectors. */
+#define VMM_VIRTIO_BLK_CAPACITY_AT 0
 
 struct vmm_virtio_blk_config {
     struct vmm_virtio_config virtio;
@@ -32,11 +34,21 @@ struct vmm_virtio_blk {
     uint32_t given_back;
 };
 
+/* A request that came in with the state. */
+struct vmm_virtio_blk_saved {
+    struct gw_list_link link;
+    uint32_t queue;
+    uint8_t element[VMM_VIRTIO_ELEMENT_BYTES];
+};
+
 extern const struct gw_vmstate vmm_virtio_blk_vmstate;
 
 int vmm_virtio_blk_init(struct vmm_virtio_blk *blk,
                         const struct vmm_virtio_blk_config *config,
                         struct gw_error **errp) GW_MUST_CHECK;
 void vmm_virtio_blk_deinit(struct vmm_virtio_blk *blk);
+
+/* For the section: forgets requests that came in. */
+void vmm_virtio_blk_drop_saved(struct vmm_virtio_blk *blk);
 
 #endif

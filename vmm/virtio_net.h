@@ -10,6 +10,7 @@
 #define VMM_VIRTIO_NET_MACS_MAX 64
 #define VMM_VIRTIO_NET_VLAN_BYTES 512
 #define VMM_MAC_BYTES 6
+#define VMM_VIRTIO_NET_QUEUE_TX 1
 
 struct vmm_virtio_net_config {
     struct vmm_virtio_config virtio;

@@ -50,11 +50,15 @@ static bool wants_vlan(const struct vmm_virtio_net_filter *filter,
     return filter->vlans[vlan / 8] & 1u << vlan % 8;
 }
 
-/* Groups and stations are told apart by the address itself. */
+/*
+ * Groups and stations are told apart by the address itself. A load that
+ * failed may have left any count.
+ */
 static bool is_listed(const struct vmm_virtio_net_filter *filter,
                       const uint8_t *frame)
 {
-    for (uint32_t i = 0; i < filter->n_macs; i++) {
+    for (uint32_t i = 0; i < filter->n_macs && i < VMM_VIRTIO_NET_MACS_MAX;
+         i++) {
         if (memcmp(filter->macs + (size_t)VMM_MAC_BYTES * i, frame,
                    VMM_MAC_BYTES) == 0) {
             return true;

@@ -65,12 +65,12 @@ static size_t begin_table(struct vmm_aml *out, const char signature[4],
     size_t at = out->size;
     uint8_t header[HEADER_BYTES] = {0};
 
-    memcpy(header, signature, 4);
+    vmm_put_text(header, signature, 4);
     header[8] = revision;
     memcpy(header + 10, oem_id, sizeof(oem_id));
     memcpy(header + 16, oem_table_id, sizeof(oem_table_id));
     vmm_put_le32(header + 24, 1);
-    memcpy(header + 28, "GDWT", 4);
+    vmm_put_text(header + 28, "GDWT", 4);
     vmm_put_le32(header + 32, 1);
     vmm_aml_put(out, header, sizeof(header));
     return at;
@@ -286,7 +286,7 @@ static void put_rsdp(struct vmm_aml *out, const struct layout *layout)
 {
     uint8_t rsdp[RSDP_BYTES] = {0};
 
-    memcpy(rsdp, "RSD PTR ", 8);
+    vmm_put_text(rsdp, "RSD PTR ", 8);
     memcpy(rsdp + 9, oem_id, sizeof(oem_id));
     rsdp[15] = 2;
     vmm_put_le32(rsdp + 20, RSDP_BYTES);
@@ -304,7 +304,7 @@ static uint8_t *new_command(struct vmm_aml *out, uint32_t command,
 
     vmm_aml_put(out, zeros, sizeof(zeros));
     vmm_put_le32(entry, command);
-    memcpy(entry + VMM_LOADER_FILE, file, strlen(file));
+    vmm_put_text(entry + VMM_LOADER_FILE, file, strlen(file));
     return entry;
 }
 
@@ -322,7 +322,7 @@ static void put_pointer(struct vmm_aml *out, const char *file, uint64_t offset,
 {
     uint8_t *entry = new_command(out, VMM_LOADER_ADD_POINTER, file);
 
-    memcpy(entry + VMM_LOADER_SOURCE, source, strlen(source));
+    vmm_put_text(entry + VMM_LOADER_SOURCE, source, strlen(source));
     vmm_put_le32(entry + VMM_LOADER_POINTER_OFFSET, (uint32_t)offset);
     entry[VMM_LOADER_POINTER_BYTES] = 8;
 }

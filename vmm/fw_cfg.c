@@ -149,7 +149,7 @@ int vmm_fw_cfg_add_file(struct vmm_fw_cfg *fw_cfg, const char *name,
     }
     entry[4] = (uint8_t)(key >> 8);
     entry[5] = (uint8_t)key;
-    memcpy(entry + 8, name, strlen(name));
+    vmm_put_text(entry + 8, name, strlen(name));
     fw_cfg->n_files++;
     return 0;
 }

@@ -104,4 +104,12 @@ static inline void vmm_put_le64(void *to, uint64_t value)
     vmm_put_le32((uint8_t *)to + 4, (uint32_t)(value >> 32));
 }
 
+/* Characters into a field of the guest's, which has no room for a NUL. */
+static inline void vmm_put_text(uint8_t *to, const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        to[i] = (uint8_t)text[i];
+    }
+}
+
 #endif

@@ -175,6 +175,18 @@ static void note_end(struct gw_channel *channel, uint64_t end)
     }
 }
 
+/* Smaller pieces are gathered by the kernel. */
+#define WRITEBACK_MIN ((size_t)64 * 1024)
+
+void gw_channel_begin_writeback(const struct gw_channel *channel,
+                                uint64_t offset, size_t size)
+{
+    if (size >= WRITEBACK_MIN) {
+        sync_file_range(channel->fd, (off_t)offset, (off_t)size,
+                        SYNC_FILE_RANGE_WRITE);
+    }
+}
+
 int gw_channel_pwrite(struct gw_channel *channel, const void *data, size_t size,
                       uint64_t offset, struct gw_error **errp)
 {
@@ -187,7 +199,9 @@ int gw_channel_pwrite(struct gw_channel *channel, const void *data, size_t size,
     assert(gw_channel_is_seekable(channel));
     note_end(channel, offset + size);
     if (!channel->guarded || offset >= guard_end) {
-        return pwrite_all(channel, from, size, offset, errp);
+        r = pwrite_all(channel, from, size, offset, errp);
+        gw_channel_begin_writeback(channel, offset, size);
+        return r;
     }
     assert(offset >= channel->start);
     held = gw_min_u64(size, guard_end - offset);

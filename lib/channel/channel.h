@@ -130,6 +130,14 @@ int gw_channel_write_failed(const struct gw_channel *channel, int code,
                             struct gw_error **errp);
 
 /*
+ * Lets the device begin with what was just written into the page cache:
+ * otherwise it stands still until the flush at the end. Only a hint, for large
+ * pieces: what fails to be written is found by that flush. Any thread.
+ */
+void gw_channel_begin_writeback(const struct gw_channel *channel,
+                                uint64_t offset, size_t size);
+
+/*
  * Makes a regular file so long that writes below `size` do not extend it:
  * file systems do extending writes one after the other. No promise of room.
  */

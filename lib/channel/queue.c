@@ -105,6 +105,8 @@ static bool take_result(struct gw_queue *queue, struct op *op, ssize_t n)
 
 static void transfer(struct gw_queue *queue, struct op *op)
 {
+    uint64_t offset = op->offset;
+    size_t size = left_of(op);
     const struct iovec *iov;
     ssize_t n;
     int n_iov;
@@ -115,6 +117,9 @@ static void transfer(struct gw_queue *queue, struct op *op)
         n = op->is_write ? pwritev(queue->fd, iov, n_iov, (off_t)op->offset)
                          : preadv(queue->fd, iov, n_iov, (off_t)op->offset);
     } while (take_result(queue, op, n < 0 ? -errno : n));
+    if (op->is_write) {
+        gw_channel_begin_writeback(queue->channel, offset, size);
+    }
 }
 
 /* ---- With a ring ---- */

@@ -71,7 +71,13 @@ while :; do
         kill $load
         wait $load 2>/dev/null
         cd /
-        umount /disk && echo "unmounted"
+        # What the loop had begun last may still be at work.
+        tries=0
+        while ! umount /disk 2>/dev/null && [ $tries -lt 30 ]; do
+            tries=$((tries + 1))
+            sleep 1
+        done
+        grep -q " /disk " /proc/mounts || echo "unmounted"
         poweroff -f
     fi
     sleep 1

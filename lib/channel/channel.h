@@ -95,6 +95,10 @@ int gw_channel_open_incoming(const struct gw_address *address,
                              bool direct, struct gw_channel **ret_channel,
                              struct gw_error **errp);
 
+/* The error of an address whose transport is not built yet: -ENOTSUP. */
+int gw_channel_not_supported(const struct gw_address *address,
+                             struct gw_error **errp);
+
 /*
  * Reads up to `size` bytes of a stream: the number, 0 at the end, or a
  * negative errno (-ECANCELED after gw_channel_cancel).

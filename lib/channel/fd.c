@@ -76,16 +76,31 @@ static int init_stream(struct gw_channel *channel, const struct stat *st,
     return 0;
 }
 
-static int begin_save(struct gw_channel *channel, uint64_t start,
-                      struct gw_error **errp)
+int gw_fd_check_append(int fd, struct gw_error **errp)
 {
-    if (fcntl(channel->fd, F_GETFL) & O_APPEND) {
+    if (fcntl(fd, F_GETFL) & O_APPEND) {
         return gw_error_set(errp, -EINVAL,
                             "file descriptor %d is open with O_APPEND: what "
                             "is written would not go to its place",
-                            channel->fd);
+                            fd);
     }
-    return gw_channel_begin_in_place(channel, start, errp);
+    return 0;
+}
+
+int gw_fd_not_direct(int fd, struct gw_error **errp)
+{
+    return gw_error_set(errp, -EINVAL,
+                        "file descriptor %d is neither a regular file nor "
+                        "a block device: direct I/O is not possible",
+                        fd);
+}
+
+static int begin_save(struct gw_channel *channel, uint64_t start,
+                      struct gw_error **errp)
+{
+    int r = gw_fd_check_append(channel->fd, errp);
+
+    return r < 0 ? r : gw_channel_begin_in_place(channel, start, errp);
 }
 
 /*
@@ -130,10 +145,7 @@ static int init_kind(struct gw_channel *channel, bool outgoing, bool direct,
         return init_file(channel, outgoing, direct, errp);
     }
     if (direct) {
-        return gw_error_set(errp, -EINVAL,
-                            "file descriptor %d is neither a regular file nor "
-                            "a block device: direct I/O is not possible",
-                            channel->fd);
+        return gw_fd_not_direct(channel->fd, errp);
     }
     return init_stream(channel, &st, outgoing, errp);
 }

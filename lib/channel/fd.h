@@ -17,4 +17,10 @@ int gw_fd_channel_open(int fd, bool outgoing, bool direct,
 /* -EBADF unless the descriptor is open, and for the direction's access. */
 int gw_fd_check_mode(int fd, bool outgoing, struct gw_error **errp);
 
+/* -EINVAL if a file is open with O_APPEND: no write would go to its place. */
+int gw_fd_check_append(int fd, struct gw_error **errp);
+
+/* The error of a descriptor that is no file, where direct I/O is wanted. */
+int gw_fd_not_direct(int fd, struct gw_error **errp);
+
 #endif

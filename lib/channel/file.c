@@ -141,7 +141,7 @@ static int file_new(int fd, uint64_t start, struct file_channel **ret_file,
     return 0;
 }
 
-static int cannot_create(const char *path, int code, struct gw_error **errp)
+int gw_file_cannot_create(const char *path, int code, struct gw_error **errp)
 {
     return gw_error_set_errno(errp, code, "Could not create '%s'", path);
 }
@@ -183,7 +183,7 @@ static int open_in_place(const char *path, uint64_t offset, bool direct,
     int r;
 
     if (fd < 0 || fstat(fd, &st) < 0) {
-        return cannot_create(path, -errno, errp);
+        return gw_file_cannot_create(path, -errno, errp);
     }
     if (direct && !may_seek(&st)) {
         return not_direct(path, errp);
@@ -249,7 +249,7 @@ static int open_temp(struct file_channel *file, const char *path,
         file->temp_linked = fd >= 0;
     }
     if (fd < 0) {
-        return cannot_create(path, -errno, errp);
+        return gw_file_cannot_create(path, -errno, errp);
     }
     file->base.fd = fd;
     return 0;
@@ -266,7 +266,7 @@ static int open_beside(const char *path, uint64_t offset, bool direct,
     }
     file->dir_fd = open_directory(path);
     if (file->dir_fd < 0) {
-        r = cannot_create(path, file->dir_fd, errp);
+        r = gw_file_cannot_create(path, file->dir_fd, errp);
         goto undo_file;
     }
     r = make_names(file, path, errp);
@@ -302,23 +302,23 @@ int gw_file_open_outgoing(const char *path, uint64_t offset, bool direct,
     }
     if (stat(path, &st) < 0) {
         if (errno != ENOENT) {
-            return cannot_create(path, -errno, errp);
+            return gw_file_cannot_create(path, -errno, errp);
         }
         return open_beside(path, offset, direct, ret_channel, errp);
     }
     if (S_ISDIR(st.st_mode)) {
-        return cannot_create(path, -EISDIR, errp);
+        return gw_file_cannot_create(path, -EISDIR, errp);
     }
     if (!S_ISREG(st.st_mode) || offset > 0) {
         return open_in_place(path, offset, direct, ret_channel, errp);
     }
     if (access(path, W_OK) < 0) {
-        return cannot_create(path, -errno, errp);
+        return gw_file_cannot_create(path, -errno, errp);
     }
     /* Replace what a symbolic link points to, not the link. */
     real = realpath(path, NULL);
     if (!real) {
-        return cannot_create(path, -errno, errp);
+        return gw_file_cannot_create(path, -errno, errp);
     }
     return open_beside(real, offset, direct, ret_channel, errp);
 }

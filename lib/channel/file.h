@@ -24,4 +24,7 @@ int gw_file_open_incoming(const char *path, uint64_t offset, bool direct,
                           struct gw_channel **ret_channel,
                           struct gw_error **errp);
 
+/* The error of a target that cannot be made; returns `code`. */
+int gw_file_cannot_create(const char *path, int code, struct gw_error **errp);
+
 #endif

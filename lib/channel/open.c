@@ -12,8 +12,8 @@
 #include "channel/fdset_channel.h"
 #include "channel/file.h"
 
-static int not_supported(const struct gw_address *address,
-                         struct gw_error **errp)
+int gw_channel_not_supported(const struct gw_address *address,
+                             struct gw_error **errp)
 {
     return gw_error_set(errp, -ENOTSUP,
                         "migration over '%s' is not supported yet",
@@ -93,7 +93,7 @@ static int open_address(const struct gw_address *address,
     case GW_TRANSPORT_FD:
         return open_fd(address, options, outgoing, direct, ret_channel, errp);
     default:
-        return not_supported(address, errp);
+        return gw_channel_not_supported(address, errp);
     }
 }
 

@@ -19,11 +19,7 @@
 #include "channel/direct.h"
 #include "channel/fd.h"
 #include "channel/fdset.h"
-
-static int cannot_create(const char *path, int code, struct gw_error **errp)
-{
-    return gw_error_set_errno(errp, code, "Could not create '%s'", path);
-}
+#include "channel/file.h"
 
 static uint64_t free_of_file_system(int fd)
 {
@@ -88,7 +84,8 @@ static int probe_special(const char *path, bool direct, struct gw_error **errp)
                             "a block device: direct I/O is not possible",
                             path);
     }
-    return access(path, W_OK) < 0 ? cannot_create(path, -errno, errp) : 0;
+    return access(path, W_OK) < 0 ? gw_file_cannot_create(path, -errno, errp)
+                                  : 0;
 }
 
 static int probe_in_place(const char *path, uint64_t offset, bool direct,
@@ -98,7 +95,7 @@ static int probe_in_place(const char *path, uint64_t offset, bool direct,
     int r;
 
     if (fd < 0) {
-        return cannot_create(path, -errno, errp);
+        return gw_file_cannot_create(path, -errno, errp);
     }
     r = direct ? check_direct(fd, errp) : 0;
     if (r < 0) {
@@ -137,7 +134,7 @@ static int probe_beside(const char *path, bool direct, struct gw_probe *probe,
     }
     fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0) {
-        return cannot_create(path, -errno, errp);
+        return gw_file_cannot_create(path, -errno, errp);
     }
     probe->is_seekable = true;
     probe->free_bytes = free_of_file_system(fd);
@@ -152,10 +149,10 @@ static int probe_file(const char *path, uint64_t offset, bool direct,
 
     if (stat(path, &st) < 0) {
         return errno == ENOENT ? probe_beside(path, direct, probe, errp)
-                               : cannot_create(path, -errno, errp);
+                               : gw_file_cannot_create(path, -errno, errp);
     }
     if (S_ISDIR(st.st_mode)) {
-        return cannot_create(path, -EISDIR, errp);
+        return gw_file_cannot_create(path, -EISDIR, errp);
     }
     if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
         return probe_special(path, direct, errp);
@@ -164,7 +161,7 @@ static int probe_file(const char *path, uint64_t offset, bool direct,
         return probe_in_place(path, offset, direct, probe, errp);
     }
     if (access(path, W_OK) < 0) {
-        return cannot_create(path, -errno, errp);
+        return gw_file_cannot_create(path, -errno, errp);
     }
     real = realpath(path, NULL);
     return probe_beside(real ? real : path, direct, probe, errp);
@@ -197,16 +194,11 @@ static int probe_fd(int fd, bool direct, struct gw_probe *probe,
         return r;
     }
     if (direct && !probe->is_seekable) {
-        return gw_error_set(errp, -EINVAL,
-                            "file descriptor %d is neither a regular file nor "
-                            "a block device: direct I/O is not possible",
-                            fd);
+        return gw_fd_not_direct(fd, errp);
     }
-    if (probe->is_seekable && (fcntl(fd, F_GETFL) & O_APPEND)) {
-        return gw_error_set(errp, -EINVAL,
-                            "file descriptor %d is open with O_APPEND: what "
-                            "is written would not go to its place",
-                            fd);
+    r = probe->is_seekable ? gw_fd_check_append(fd, errp) : 0;
+    if (r < 0) {
+        return r;
     }
     return direct ? check_direct(fd, errp) : 0;
 }
@@ -231,8 +223,6 @@ int gw_channel_probe(const struct gw_address *address, struct gw_fdsets *fdsets,
     case GW_TRANSPORT_FD:
         return probe_fd(fd, direct, ret_probe, errp);
     default:
-        return gw_error_set(errp, -ENOTSUP,
-                            "migration over '%s' is not supported yet",
-                            gw_transport_name(address->transport));
+        return gw_channel_not_supported(address, errp);
     }
 }

@@ -45,7 +45,7 @@ wait_end()
 {
     pid=$(cat "/tmp/$1.pid")
     tries=$(($2 * 10))
-    while grep -q 'State:.[^Z]' "/proc/$pid/status" 2>/dev/null; do
+    while running "$1"; do
         tries=$((tries - 1))
         [ $tries -gt 0 ] || stuck "$1" "does not end in $2 s"
         usleep 100000
@@ -53,15 +53,33 @@ wait_end()
     wait "$pid" || fail "$1 ended badly: $(tail -5 "/tmp/$1.stderr")"
 }
 
+# running NAME: its process has not ended
+running()
+{
+    grep -q 'State:.[^Z]' "/proc/$(cat "/tmp/$1.pid")/status" 2>/dev/null
+}
+
+# wait_until NAME SECONDS TEXT COMMAND...: until the command succeeds; TEXT
+# says what is amiss if it does not, or can no longer because NAME has ended
+wait_until()
+{
+    of=$1
+    tries=$(($2 * 5))
+    amiss=$3
+    shift 3
+    until "$@"; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || stuck "$of" "$amiss"
+        running "$of" || "$@" || stuck "$of" "$amiss"
+        usleep 200000
+    done
+}
+
 # wait_for SECONDS FILE PATTERN: until a line of FILE matches
 wait_for()
 {
-    tries=$(($1 * 5))
-    while ! grep -q -- "$3" "$2" 2>/dev/null; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || stuck "$(vm_of "$2")" "no '$3' after $1 s"
-        usleep 200000
-    done
+    wait_until "$(vm_of "$2")" "$1" "no '$3' after $1 s" \
+        grep -qs -- "$3" "$2"
 }
 
 # The tick lines of the Linux guest (`tick 3 ok`) and of beat (`beat: tick 3 ...`)
@@ -73,15 +91,17 @@ ticks()
     cat "$@" 2>/dev/null | sed -n "$TICK"
 }
 
+# has_ticks FILE COUNT: there are as many tick lines, or more
+has_ticks()
+{
+    [ "$(ticks "$1" | wc -l)" -ge "$2" ]
+}
+
 # wait_ticks SECONDS FILE COUNT: until FILE has COUNT tick lines
 wait_ticks()
 {
-    tries=$(($1 * 5))
-    while [ "$(ticks "$2" | wc -l)" -lt "$3" ]; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || stuck "$(vm_of "$2")" "no $3 ticks after $1 s"
-        usleep 200000
-    done
+    wait_until "$(vm_of "$2")" "$1" "no $3 ticks after $1 s" \
+        has_ticks "$2" "$3"
 }
 
 COMPLAINTS='ERROR\|FAILED\|Oops\|Kernel panic\|errors=[^0]'
@@ -193,4 +213,43 @@ steady()
             }
             { last = $1 }
             END { exit bad || NR < 2 }' || fail "the clock does not go on"
+}
+
+# network: a tap interface that outlives the guests
+network()
+{
+    tunctl -t tap0 >/dev/null || fail "no tap interface"
+    ip addr add 10.0.2.2/24 dev tap0
+    ip link set tap0 up
+}
+
+# answering: the other end of the working guest's connection; it counts in
+# /tmp/answered, and tells the guest to end once there is /tmp/end
+answering()
+{
+    rm -f /tmp/end
+    guest-work answer /tmp/answered 10.0.2.2 7 /tmp/end >/tmp/answer.log 2>&1 &
+    echo $! >/tmp/answer.pid
+}
+
+# rises FILE COUNT: between the first and the last of at least COUNT ticks in
+# FILE, all that the working guest counts has risen
+rises()
+{
+    sed -n 's/^tick [0-9]* ok at //p' "$1" 2>/dev/null | awk -v least="$2" '
+        NR == 1 { split($0, first) }
+        { n = split($0, last) }
+        END {
+            for (i = 3; i <= n; i += 2) {
+                if (last[i] <= first[i]) { exit 1 }
+            }
+            exit NR < least || n < 3
+        }'
+}
+
+# wait_work NAME SECONDS: until all work of the guest has gone on
+wait_work()
+{
+    wait_until "$1" "$2" "work stands" rises "/tmp/$1.serial" 2
+    ! grep "$COMPLAINTS" "/tmp/$1.serial" || stuck "$1" "the guest complains"
 }

@@ -103,6 +103,9 @@ struct vmm_kvm {
     unsigned int n_vcpus;
     struct vmm_kvm_vcpu vcpus[VMM_MAX_CPUS];
     struct vmm_kvmclock clock;
+    /* When the TSCs were set (vmm_now_ns); 0: they have counted all the time.
+     */
+    int64_t tsc_since_ns;
     /* The saved state was loaded or set: write it before the next run. */
     bool dirty;
 };

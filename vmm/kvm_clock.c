@@ -8,6 +8,8 @@
 
 #include <godwit/vmstate.h>
 
+#include "util.h"
+
 static const struct gw_field reliable_fields[] = {
     GW_FIELD_BOOL(struct vmm_kvmclock, is_reliable),
     GW_FIELD_END,
@@ -66,11 +68,18 @@ int vmm_kvm_get_clock(struct vmm_kvm *kvm, struct gw_error **errp)
     return 0;
 }
 
-/* The clock goes on where it stood; the guest is told that it was paused. */
+/*
+ * The clock goes on where it stood; the guest is told that it was paused. If
+ * the TSCs were set before, and so count already, the clock catches up.
+ */
 int vmm_kvm_put_clock(struct vmm_kvm *kvm, struct gw_error **errp)
 {
     struct kvm_clock_data data = {.clock = kvm->clock.clock};
 
+    if (kvm->tsc_since_ns != 0) {
+        data.clock += (uint64_t)(vmm_now_ns() - kvm->tsc_since_ns);
+        kvm->tsc_since_ns = 0;
+    }
     if (ioctl(kvm->vm_fd, KVM_SET_CLOCK, &data) < 0) {
         return gw_error_set_errno(errp, -errno, "KVM_SET_CLOCK");
     }

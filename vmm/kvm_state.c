@@ -10,6 +10,9 @@
 #include "machine.h"
 #include "util.h"
 
+/* What one of KVM's values takes to read, generously. */
+#define READ_NS 5000
+
 typedef int (*state_fn)(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
 
 static int run_steps(struct vmm_kvm_vcpu *vcpu, const state_fn *steps, size_t n,
@@ -54,8 +57,7 @@ static int read_vcpu(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp)
     return run_steps(vcpu, steps, VMM_ARRAY_SIZE(steps), errp);
 }
 
-/* The TSCs at once and the clock next: nothing may come between them. */
-static int read_times(struct vmm_kvm *kvm, struct gw_error **errp)
+static int read_times_once(struct vmm_kvm *kvm, struct gw_error **errp)
 {
     for (unsigned int i = 0; i < kvm->n_vcpus; i++) {
         int r = vmm_kvm_get_tsc(&kvm->vcpus[i], errp);
@@ -65,6 +67,33 @@ static int read_times(struct vmm_kvm *kvm, struct gw_error **errp)
         }
     }
     return vmm_kvm_get_clock(kvm, errp);
+}
+
+/*
+ * The TSCs and the clock are read one after the other, but stand for one
+ * moment: a guest compares them, and distrusts the TSC if they have parted. So
+ * they are read again if the host had something else to do in between, with
+ * more patience each time; and the clock, read last, is set back to the moment
+ * of the first TSC.
+ */
+static int read_times(struct vmm_kvm *kvm, struct gw_error **errp)
+{
+    int64_t patience_ns = READ_NS * (kvm->n_vcpus + 1), took_ns;
+    uint64_t back_ns;
+
+    do {
+        int64_t begin_ns = vmm_now_ns();
+        int r = read_times_once(kvm, errp);
+
+        if (r < 0) {
+            return r;
+        }
+        took_ns = vmm_now_ns() - begin_ns;
+        patience_ns *= 2;
+    } while (took_ns > patience_ns);
+    back_ns = (uint64_t)took_ns * kvm->n_vcpus / (kvm->n_vcpus + 1);
+    kvm->clock.clock -= kvm->clock.clock < back_ns ? 0 : back_ns;
+    return 0;
 }
 
 int vmm_kvm_read_state(struct vmm_kvm *kvm, struct gw_error **errp)
@@ -89,6 +118,18 @@ static int put_tsc_khz(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp)
     return 0;
 }
 
+static int put_msrs(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp)
+{
+    int r = vmm_kvm_put_msrs(vcpu, errp);
+
+    /* From here on the TSC counts: that of the first vCPU, and the others are
+     * kept in step with it. */
+    if (vcpu->index == 0) {
+        vcpu->kvm->tsc_since_ns = vmm_now_ns();
+    }
+    return r;
+}
+
 static int write_vcpu(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp)
 {
     /*
@@ -100,7 +141,7 @@ static int write_vcpu(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp)
     static const state_fn steps[] = {
         put_tsc_khz,      vmm_kvm_put_lapic,  vmm_kvm_put_sregs,
         vmm_kvm_put_regs, vmm_kvm_put_xsave,  vmm_kvm_put_xcrs,
-        vmm_kvm_put_msrs, vmm_kvm_put_events, vmm_kvm_put_mp_state,
+        put_msrs,         vmm_kvm_put_events, vmm_kvm_put_mp_state,
     };
 
     return run_steps(vcpu, steps, VMM_ARRAY_SIZE(steps), errp);

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool gw_hmp_at_end(const char **at)
@@ -73,6 +74,32 @@ int gw_hmp_next_word(const char **at, struct gw_buffer *word,
     }
     gw_buffer_put_u8(word, '\0');
     return gw_buffer_ok(word) ? 1 : -EINVAL;
+}
+
+int gw_hmp_next_number(const char **at, int64_t *ret,
+                       struct gw_buffer *complaint)
+{
+    const char *digits;
+    char *end;
+
+    if (gw_hmp_at_end(at)) {
+        gw_buffer_printf(complaint, "unexpected end of expression\n");
+        return -EINVAL;
+    }
+    digits = *at + (**at == '-' || **at == '+');
+    if (!isdigit((unsigned char)*digits)) {
+        gw_buffer_printf(complaint, "invalid char '%c' in expression\n",
+                         *digits ? *digits : **at);
+        return -EINVAL;
+    }
+    errno = 0;
+    *ret = strtoll(*at, &end, 0);
+    if (errno == ERANGE) {
+        gw_buffer_printf(complaint, "number too large\n");
+        return -EINVAL;
+    }
+    *at = end;
+    return 0;
 }
 
 int gw_hmp_parse_bool(const char *text, bool *ret)

@@ -38,12 +38,15 @@ struct vmm_acpi;
 
 /* What is to be started. Pointers are lent. */
 struct vmm_boot_config {
-    /* The image in this process, if kernel is NULL. */
+    /* The image in this process. */
     const void *image;
     size_t image_size;
-    /* Files: the kernel, or NULL; the initial RAM disk, or NULL. */
-    const char *kernel;
-    const char *initrd;
+    /* The initial RAM disk; 0 bytes: none. */
+    const void *initrd;
+    size_t initrd_size;
+    /* Names of their files, for messages, or NULL. */
+    const char *kernel_name;
+    const char *initrd_name;
     /* Command line; not NULL. */
     const char *cmdline;
     /* The tables, or NULL without ACPI. */
@@ -62,7 +65,10 @@ struct vmm_boot {
     uint32_t params;
 };
 
-/* Loads what the configuration says and writes the boot data. */
+/*
+ * Loads what the configuration says and writes the boot data; says what it
+ * wrote (vmm_memory_wrote), but not of the firmware.
+ */
 int vmm_boot_load(struct vmm_memory *memory,
                   const struct vmm_boot_config *config,
                   struct vmm_boot *ret_boot, struct gw_error **errp)

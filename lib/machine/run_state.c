@@ -152,19 +152,26 @@ static int pause_guest(struct gw_machine *machine, enum gw_run_state state,
     return 0;
 }
 
-/* Called with run_lock held. Once the guest ran, its memory is not zero. */
-static int resume_guest(struct gw_machine *machine, struct gw_error **errp)
+/* Once the guest ran or was booted again, its memory is not zero. */
+static void forget_zeros(struct gw_machine *machine)
 {
-    enum gw_run_state before = gw_machine_run_state(machine);
     struct gw_ram_block *block;
-    int r;
 
     pthread_mutex_lock(&machine->lock);
     for (block = machine->blocks; block; block = block->next) {
         block->is_pristine = false;
     }
-    machine->run_state = GW_RUN_STATE_RUNNING;
     pthread_mutex_unlock(&machine->lock);
+}
+
+/* Called with run_lock held. */
+static int resume_guest(struct gw_machine *machine, struct gw_error **errp)
+{
+    enum gw_run_state before = gw_machine_run_state(machine);
+    int r;
+
+    forget_zeros(machine);
+    set_state(machine, GW_RUN_STATE_RUNNING);
     emit(machine, GW_EVENT_RESUME);
     r = machine->ops->resume(machine->opaque, errp);
     if (r < 0) {
@@ -272,6 +279,7 @@ static int reset_paused(struct gw_machine *machine,
 {
     int r = reset(opaque, errp);
 
+    forget_zeros(machine);
     if (r < 0) {
         set_state(machine, GW_RUN_STATE_INTERNAL_ERROR);
         r = gw_error_prefix(errp, r, "cannot reset the machine");

@@ -79,26 +79,29 @@ int gw_hmp_next_word(const char **at, struct gw_buffer *word,
 int gw_hmp_next_number(const char **at, int64_t *ret,
                        struct gw_buffer *complaint)
 {
-    const char *digits;
+    bool is_negative = false;
+    unsigned long long number;
     char *end;
 
+    if (!gw_hmp_at_end(at) && (**at == '-' || **at == '+')) {
+        is_negative = *(*at)++ == '-';
+    }
     if (gw_hmp_at_end(at)) {
         gw_buffer_printf(complaint, "unexpected end of expression\n");
         return -EINVAL;
     }
-    digits = *at + (**at == '-' || **at == '+');
-    if (!isdigit((unsigned char)*digits)) {
-        gw_buffer_printf(complaint, "invalid char '%c' in expression\n",
-                         *digits ? *digits : **at);
+    if (!isdigit((unsigned char)**at)) {
+        gw_buffer_printf(complaint, "invalid char '%c' in expression\n", **at);
         return -EINVAL;
     }
     errno = 0;
-    *ret = strtoll(*at, &end, 0);
-    if (errno == ERANGE) {
+    number = strtoull(*at, &end, 0);
+    if (errno == ERANGE || number > INT64_MAX) {
         gw_buffer_printf(complaint, "number too large\n");
         return -EINVAL;
     }
     *at = end;
+    *ret = is_negative ? -(int64_t)number : (int64_t)number;
     return 0;
 }
 

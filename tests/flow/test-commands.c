@@ -204,6 +204,8 @@ static void test_added__lines_of_hmp(void **state)
     expect(w, "balloon", "unexpected end of expression\n" HINT);
     expect(w, "balloon x", "invalid char 'x' in expression\n" HINT);
     expect(w, "balloon \"10\"", "invalid char '\"' in expression\n" HINT);
+    expect(w, "balloon +", "unexpected end of expression\n" HINT);
+    expect(w, "balloon -x", "invalid char 'x' in expression\n" HINT);
     expect(w, "balloon -3", "enter a positive value\n" HINT);
     expect(w, "balloon 10x",
            "balloon: extraneous characters at the end of line\n" HINT);

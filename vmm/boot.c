@@ -47,6 +47,13 @@ static bool overlaps(uint64_t gpa, uint64_t bytes, uint64_t start, uint64_t end)
     return gpa < end && (bytes > end - gpa || gpa + bytes > start);
 }
 
+/* Bytes of the MP table, which a machine with ACPI has not. */
+static uint64_t mp_bytes(const struct start *start)
+{
+    return start->config->acpi ? 0
+                               : vmm_mp_table_bytes(start->config->mp.n_cpus);
+}
+
 /* Lends guest RAM, but not what is taken or behind the firmware. */
 static void *place_segment(void *opaque, uint64_t gpa, uint64_t bytes)
 {
@@ -56,6 +63,7 @@ static void *place_segment(void *opaque, uint64_t gpa, uint64_t bytes)
     uint64_t low_end = vmm_map_low_end(start->memory);
 
     if (overlaps(gpa, bytes, VMM_BOOT_DATA_START, VMM_BOOT_DATA_END) ||
+        overlaps(gpa, bytes, VMM_MP_TABLE, VMM_MP_TABLE + mp_bytes(start)) ||
         (hidden > 0 && overlaps(gpa, bytes, ONE_MIB - hidden, ONE_MIB)) ||
         (start->acpi_bytes > 0 &&
          overlaps(gpa, bytes, low_end - start->acpi_bytes, low_end))) {
@@ -160,6 +168,15 @@ static void write_reset_code(const struct start *start)
     memcpy(bytes > 0 ? block + (bytes - sizeof(code))
                      : start->memory->host + (ONE_MIB - sizeof(code)),
            code, sizeof(code));
+}
+
+static void write_mp_table(const struct start *start)
+{
+    uint8_t *to = vmm_memory_at(start->memory, VMM_MP_TABLE, mp_bytes(start));
+
+    if (!start->config->acpi && to) {
+        vmm_mp_table_write(&start->config->mp, to);
+    }
 }
 
 /* ---- PVH ---- */
@@ -326,6 +343,7 @@ static void wrote_all(const struct start *start)
     wrote(memory, start->initrd, start->initrd_bytes);
     wrote(memory, vmm_map_low_end(memory) - start->acpi_bytes,
           start->acpi_bytes);
+    wrote(memory, VMM_MP_TABLE, mp_bytes(start));
     wrote(memory, ONE_MIB - RESET_CODE_BYTES, RESET_CODE_BYTES);
 }
 
@@ -351,6 +369,7 @@ static int load(struct vmm_memory *memory, const struct vmm_boot_config *config,
     }
     write_gdt(memory);
     write_reset_code(&start);
+    write_mp_table(&start);
     wrote_all(&start);
     return 0;
 }

@@ -17,6 +17,7 @@
 #include <godwit/error.h>
 
 #include "memory.h"
+#include "mp_table.h"
 
 struct vmm_acpi;
 
@@ -49,8 +50,9 @@ struct vmm_boot_config {
     const char *initrd_name;
     /* Command line; not NULL. */
     const char *cmdline;
-    /* The tables, or NULL without ACPI. */
+    /* The tables, or NULL without ACPI: then there is an MP table. */
     const struct vmm_acpi *acpi;
+    struct vmm_mp_config mp;
     /* The firmware's block, which hides as many bytes below 1 MiB; or 0. */
     uint8_t *firmware;
     uint64_t hidden_bytes;

@@ -102,6 +102,20 @@ static char *make_kernel_cmdline(const struct vmm_kvm *kvm,
     return text;
 }
 
+/* What CPUID 1 says to the guest. */
+static struct vmm_mp_config mp_config(const struct vmm_kvm *kvm)
+{
+    struct vmm_mp_config config = {.n_cpus = kvm->n_vcpus};
+
+    for (uint32_t i = 0; i < kvm->cpuid->nent; i++) {
+        if (kvm->cpuid->entries[i].function == 1) {
+            config.cpu_signature = kvm->cpuid->entries[i].eax;
+            config.cpu_features = kvm->cpuid->entries[i].edx;
+        }
+    }
+    return config;
+}
+
 static int load_image(struct vmm_kvm *kvm, const struct vmm_options *options,
                       struct vmm_boot *ret_boot, struct gw_error **errp)
 {
@@ -119,6 +133,7 @@ static int load_image(struct vmm_kvm *kvm, const struct vmm_options *options,
         .initrd_name = options->initrd,
         .cmdline = cmdline,
         .acpi = machine->acpi.enabled ? &machine->acpi : NULL,
+        .mp = mp_config(kvm),
         .firmware = machine->firmware.host,
         .hidden_bytes = machine->firmware.bytes,
     };

@@ -23,6 +23,7 @@
 
 #include "console.h"
 #include "machine.h"
+#include "monitor_commands.h"
 #include "options.h"
 #include "sandbox.h"
 #include "util.h"
@@ -177,7 +178,10 @@ static int attach_monitors(struct run *run, struct gw_error **errp)
     if (!run->control) {
         return gw_error_set_errno(errp, -ENOMEM, "control plane");
     }
-    r = fill_fdsets(run, errp);
+    r = vmm_monitor_commands_add(&run->machine, run->control, errp);
+    if (r == 0) {
+        r = fill_fdsets(run, errp);
+    }
     for (unsigned int i = 0; r == 0 && i < run->options.n_monitors; i++) {
         r = attach_monitor(run, &run->options.monitors[i], errp);
     }
@@ -239,6 +243,7 @@ static bool guest_ended(struct run *run, int *ret_status)
     switch (vmm_machine_finish_end(&run->machine)) {
     case VMM_END_POWER_OFF:
     case VMM_END_RESET:
+    case VMM_END_CLOSED:
         *ret_status = CLI_OK;
         return true;
     case VMM_END_ERROR:
@@ -269,8 +274,10 @@ static int loop(struct run *run)
     int status = CLI_OK;
 
     for (;;) {
+        int timeout_ms = vmm_balloon_send_event(&run->machine, vmm_now_ns());
+
         prepare_polls(run, polls);
-        if (poll(polls, N_POLLS, -1) < 0) {
+        if (poll(polls, N_POLLS, timeout_ms) < 0) {
             continue;
         }
         if (polls[POLL_QUIT].revents) {

@@ -41,7 +41,12 @@ struct vmm_accel_ops {
      * is no reason not to run: the guest is stopped while it is saved.
      */
     int (*add_tracker)(struct vmm_accel *accel, struct gw_error **errp);
-    /* Prepares a cold start with an image and a command line. */
+    /* Gives the vCPUs, which are parked, the state of a reset; any thread. */
+    void (*reset)(struct vmm_accel *accel);
+    /*
+     * Prepares a start with an image and a command line: the cold one, or on
+     * any thread one after a reset, with RAM as the guest left it.
+     */
     int (*boot)(struct vmm_accel *accel, const struct vmm_options *options,
                 struct gw_error **errp);
     /*

@@ -100,6 +100,17 @@ static int create_vm(struct vmm_kvm *kvm, struct gw_error **errp)
     return 0;
 }
 
+/* What KVM has after a reset is what a stream may leave out. */
+static int read_reset_state(struct vmm_kvm *kvm, struct gw_error **errp)
+{
+    int r = vmm_kvm_read_state(kvm, errp);
+
+    for (unsigned int i = 0; i < kvm->n_vcpus; i++) {
+        kvm->vcpus[i].after_reset = kvm->vcpus[i].cpu;
+    }
+    return r;
+}
+
 static int create_vcpus(struct vmm_kvm *kvm, struct gw_error **errp)
 {
     for (unsigned int i = 0; i < kvm->machine->n_cpus; i++) {
@@ -109,8 +120,7 @@ static int create_vcpus(struct vmm_kvm *kvm, struct gw_error **errp)
             return r;
         }
     }
-    /* What KVM has after a reset is what a stream may leave out. */
-    return vmm_kvm_read_state(kvm, errp);
+    return read_reset_state(kvm, errp);
 }
 
 typedef int (*create_fn)(struct vmm_kvm *kvm, struct gw_error **errp);
@@ -282,6 +292,7 @@ const struct vmm_accel_ops vmm_accel_kvm = {
     .add_cpus = add_cpus,
     .add_clock = add_clock,
     .add_tracker = vmm_kvm_add_tracker,
+    .reset = vmm_kvm_reset,
     .boot = vmm_kvm_boot,
     .start = start,
     .stop = stop,

@@ -281,6 +281,15 @@ static int add_tracker(struct vmm_accel *base, struct gw_error **errp)
                                        errp);
 }
 
+static void reset(struct vmm_accel *base)
+{
+    struct thread_accel *accel = thread_accel_of(base);
+
+    for (unsigned int i = 0; i < accel->machine->n_cpus; i++) {
+        accel->vcpus[i].state = (struct thread_state){.index = i};
+    }
+}
+
 static int boot(struct vmm_accel *base, const struct vmm_options *options,
                 struct gw_error **errp)
 {
@@ -414,6 +423,7 @@ const struct vmm_accel_ops vmm_accel_thread = {
     .add_cpus = add_cpus,
     .add_clock = add_clock,
     .add_tracker = add_tracker,
+    .reset = reset,
     .boot = boot,
     .start = start,
     .stop = stop,

@@ -4,10 +4,12 @@
 #include "acpi.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include <godwit/machine.h>
 #include <godwit/ram.h>
+#include <godwit/tracker.h>
 
 #include "util.h"
 
@@ -77,6 +79,28 @@ int vmm_acpi_add_block(struct vmm_acpi *acpi, enum vmm_acpi_blob_index index,
     /* An incoming guest brings its own; QEMU's blobs have a page at least. */
     attr.used_length = blob->size ? whole_pages(blob->size) : PAGE_BYTES;
     return gw_ram_block_add(machine, &attr, &blob->block, errp);
+}
+
+int vmm_acpi_rebuilt(struct vmm_acpi *acpi, struct gw_error **errp)
+{
+    for (size_t i = 0; i < VMM_ACPI_BLOBS; i++) {
+        const struct vmm_acpi_blob *blob = &acpi->blobs[i];
+        uint64_t bytes = whole_pages(blob->size);
+
+        if (!blob->block) {
+            continue;
+        }
+        if (gw_ram_block_used_length(blob->block) != bytes) {
+            int r = gw_ram_block_resize(blob->block, bytes, errp);
+
+            if (r < 0) {
+                return r;
+            }
+        }
+        memset(blob->host + blob->size, 0, bytes - blob->size);
+        gw_ram_block_wrote(blob->block, 0, bytes);
+    }
+    return 0;
 }
 
 int vmm_acpi_resize(struct vmm_acpi *acpi, enum vmm_acpi_blob_index index,

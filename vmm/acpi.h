@@ -63,6 +63,13 @@ void vmm_acpi_deinit(struct vmm_acpi *acpi);
 int vmm_acpi_build(struct vmm_acpi *acpi, const struct vmm_acpi_config *config,
                    struct gw_error **errp) GW_MUST_CHECK;
 
+/*
+ * After vmm_acpi_build, when the blobs are blocks of a machine already: makes
+ * the blocks as long as they are, and tells that they were written.
+ */
+int vmm_acpi_rebuilt(struct vmm_acpi *acpi, struct gw_error **errp)
+    GW_MUST_CHECK;
+
 /* Adds one of the blobs to the machine; nothing without ACPI. */
 int vmm_acpi_add_block(struct vmm_acpi *acpi, enum vmm_acpi_blob_index index,
                        struct gw_machine *machine, struct gw_error **errp)

@@ -11,7 +11,6 @@
 #include "acpi.h"
 #include "boot_map.h"
 #include "elf_image.h"
-#include "file_map.h"
 #include "linux_image.h"
 #include "util.h"
 
@@ -24,6 +23,7 @@
 #define MEMMAP_ENTRY_BYTES 24u
 #define ONE_MIB 0x100000u
 #define PAGE_MASK 0xfffull
+#define RESET_CODE_BYTES 16u
 
 /* A cold start that is being prepared. */
 struct start {
@@ -32,6 +32,9 @@ struct start {
     /* Bytes at the end of low RAM that hold ACPI tables, and their root. */
     uint64_t acpi_bytes;
     uint64_t rsdp;
+    /* The kernel as it was loaded. */
+    uint64_t kernel;
+    uint64_t kernel_bytes;
     /* The initial RAM disk; 0 bytes: none. */
     uint64_t initrd;
     uint64_t initrd_bytes;
@@ -44,6 +47,13 @@ static bool overlaps(uint64_t gpa, uint64_t bytes, uint64_t start, uint64_t end)
     return gpa < end && (bytes > end - gpa || gpa + bytes > start);
 }
 
+/* Bytes of the MP table, which a machine with ACPI has not. */
+static uint64_t mp_bytes(const struct start *start)
+{
+    return start->config->acpi ? 0
+                               : vmm_mp_table_bytes(start->config->mp.n_cpus);
+}
+
 /* Lends guest RAM, but not what is taken or behind the firmware. */
 static void *place_segment(void *opaque, uint64_t gpa, uint64_t bytes)
 {
@@ -53,6 +63,7 @@ static void *place_segment(void *opaque, uint64_t gpa, uint64_t bytes)
     uint64_t low_end = vmm_map_low_end(start->memory);
 
     if (overlaps(gpa, bytes, VMM_BOOT_DATA_START, VMM_BOOT_DATA_END) ||
+        overlaps(gpa, bytes, VMM_MP_TABLE, VMM_MP_TABLE + mp_bytes(start)) ||
         (hidden > 0 && overlaps(gpa, bytes, ONE_MIB - hidden, ONE_MIB)) ||
         (start->acpi_bytes > 0 &&
          overlaps(gpa, bytes, low_end - start->acpi_bytes, low_end))) {
@@ -86,30 +97,26 @@ static int place_acpi(struct start *start, struct gw_error **errp)
 static int place_initrd(struct start *start, uint64_t max, uint64_t floor,
                         struct gw_error **errp)
 {
-    VMM_AUTO_FILE_MAP struct vmm_file_map file = {0};
+    const struct vmm_boot_config *config = start->config;
     uint64_t end = vmm_map_low_end(start->memory) - start->acpi_bytes;
-    int r;
+    size_t size = config->initrd_size;
 
-    if (!start->config->initrd) {
+    if (size == 0) {
         return 0;
-    }
-    r = vmm_file_map(start->config->initrd, &file, errp);
-    if (r < 0) {
-        return gw_error_prefix(errp, r, "initrd");
     }
     if (max < end) {
         end = max;
     }
-    if (file.size > end || ((end - file.size) & ~PAGE_MASK) < floor) {
+    if (size > end || ((end - size) & ~PAGE_MASK) < floor) {
         return gw_error_set(errp, -ERANGE,
                             "initrd '%s' of %zu bytes does not fit guest RAM "
                             "between 0x%llx, where the kernel ends, and 0x%llx",
-                            start->config->initrd, file.size,
+                            config->initrd_name, size,
                             (unsigned long long)floor, (unsigned long long)end);
     }
-    start->initrd = (end - file.size) & ~PAGE_MASK;
-    start->initrd_bytes = file.size;
-    memcpy(start->memory->host + start->initrd, file.bytes, file.size);
+    start->initrd = (end - size) & ~PAGE_MASK;
+    start->initrd_bytes = size;
+    memcpy(start->memory->host + start->initrd, config->initrd, size);
     return 0;
 }
 
@@ -153,13 +160,23 @@ static void write_gdt(const struct vmm_memory *memory)
  */
 static void write_reset_code(const struct start *start)
 {
-    static const uint8_t code[16] = {0x2e, 0x0f, 0x01, 0x1e, 0xf8, 0xff, 0xcc};
+    static const uint8_t code[RESET_CODE_BYTES] = {0x2e, 0x0f, 0x01, 0x1e,
+                                                   0xf8, 0xff, 0xcc};
     uint8_t *block = start->config->firmware;
     uint64_t bytes = start->config->hidden_bytes;
 
     memcpy(bytes > 0 ? block + (bytes - sizeof(code))
                      : start->memory->host + (ONE_MIB - sizeof(code)),
            code, sizeof(code));
+}
+
+static void write_mp_table(const struct start *start)
+{
+    uint8_t *to = vmm_memory_at(start->memory, VMM_MP_TABLE, mp_bytes(start));
+
+    if (!start->config->acpi && to) {
+        vmm_mp_table_write(&start->config->mp, to);
+    }
 }
 
 /* ---- PVH ---- */
@@ -219,6 +236,8 @@ static int load_elf(struct start *start, const uint8_t *image, size_t size,
     if (r < 0) {
         return r;
     }
+    start->kernel = elf.start;
+    start->kernel_bytes = elf.end - elf.start;
     write_start_info(start);
     write_memmap(start);
     *ret_boot =
@@ -294,16 +313,45 @@ static int load_linux(struct start *start, const uint8_t *bytes, size_t size,
     }
     memcpy(start->memory->host + VMM_LINUX_LOAD_ADDRESS, image.kernel,
            image.kernel_size);
+    start->kernel = VMM_LINUX_LOAD_ADDRESS;
+    start->kernel_bytes = image.kernel_size;
     write_params(start, &image);
     *ret_boot = (struct vmm_boot){.entry = VMM_LINUX_LOAD_ADDRESS,
                                   .params = VMM_BOOT_PARAMS};
     return 0;
 }
 
-static int load(struct vmm_memory *memory, const struct vmm_boot_config *config,
-                const uint8_t *image, size_t size, struct vmm_boot *ret_boot,
-                struct gw_error **errp)
+/* ---- for whoever saves the guest meanwhile ---- */
+
+/* Segments of a kernel may lie on both sides of the gap below 4 GiB. */
+static void wrote(const struct vmm_memory *memory, uint64_t gpa, uint64_t bytes)
 {
+    const void *host = vmm_memory_at(memory, gpa, bytes);
+
+    if (bytes > 0) {
+        vmm_memory_wrote(memory, host ? host : memory->host,
+                         host ? bytes : memory->bytes);
+    }
+}
+
+static void wrote_all(const struct start *start)
+{
+    const struct vmm_memory *memory = start->memory;
+
+    wrote(memory, VMM_BOOT_DATA_START, VMM_BOOT_DATA_END - VMM_BOOT_DATA_START);
+    wrote(memory, start->kernel, start->kernel_bytes);
+    wrote(memory, start->initrd, start->initrd_bytes);
+    wrote(memory, vmm_map_low_end(memory) - start->acpi_bytes,
+          start->acpi_bytes);
+    wrote(memory, VMM_MP_TABLE, mp_bytes(start));
+    wrote(memory, ONE_MIB - RESET_CODE_BYTES, RESET_CODE_BYTES);
+}
+
+static int load(struct vmm_memory *memory, const struct vmm_boot_config *config,
+                struct vmm_boot *ret_boot, struct gw_error **errp)
+{
+    const uint8_t *image = config->image;
+    size_t size = config->image_size;
     struct start start = {.memory = memory, .config = config};
     int r;
 
@@ -321,6 +369,8 @@ static int load(struct vmm_memory *memory, const struct vmm_boot_config *config,
     }
     write_gdt(memory);
     write_reset_code(&start);
+    write_mp_table(&start);
+    wrote_all(&start);
     return 0;
 }
 
@@ -328,17 +378,9 @@ int vmm_boot_load(struct vmm_memory *memory,
                   const struct vmm_boot_config *config,
                   struct vmm_boot *ret_boot, struct gw_error **errp)
 {
-    VMM_AUTO_FILE_MAP struct vmm_file_map file = {0};
-    int r;
+    int r = load(memory, config, ret_boot, errp);
 
-    if (!config->kernel) {
-        return load(memory, config, config->image, config->image_size, ret_boot,
-                    errp);
-    }
-    r = vmm_file_map(config->kernel, &file, errp);
-    if (r < 0) {
-        return gw_error_prefix(errp, r, "kernel");
-    }
-    r = load(memory, config, file.bytes, file.size, ret_boot, errp);
-    return gw_error_prefix(errp, r, "kernel '%s'", config->kernel);
+    return config->kernel_name
+               ? gw_error_prefix(errp, r, "kernel '%s'", config->kernel_name)
+               : r;
 }

@@ -17,6 +17,7 @@
 #include <godwit/error.h>
 
 #include "memory.h"
+#include "mp_table.h"
 
 struct vmm_acpi;
 
@@ -38,16 +39,20 @@ struct vmm_acpi;
 
 /* What is to be started. Pointers are lent. */
 struct vmm_boot_config {
-    /* The image in this process, if kernel is NULL. */
+    /* The image in this process. */
     const void *image;
     size_t image_size;
-    /* Files: the kernel, or NULL; the initial RAM disk, or NULL. */
-    const char *kernel;
-    const char *initrd;
+    /* The initial RAM disk; 0 bytes: none. */
+    const void *initrd;
+    size_t initrd_size;
+    /* Names of their files, for messages, or NULL. */
+    const char *kernel_name;
+    const char *initrd_name;
     /* Command line; not NULL. */
     const char *cmdline;
-    /* The tables, or NULL without ACPI. */
+    /* The tables, or NULL without ACPI: then there is an MP table. */
     const struct vmm_acpi *acpi;
+    struct vmm_mp_config mp;
     /* The firmware's block, which hides as many bytes below 1 MiB; or 0. */
     uint8_t *firmware;
     uint64_t hidden_bytes;
@@ -62,7 +67,10 @@ struct vmm_boot {
     uint32_t params;
 };
 
-/* Loads what the configuration says and writes the boot data. */
+/*
+ * Loads what the configuration says and writes the boot data; says what it
+ * wrote (vmm_memory_wrote), but not of the firmware.
+ */
 int vmm_boot_load(struct vmm_memory *memory,
                   const struct vmm_boot_config *config,
                   struct vmm_boot *ret_boot, struct gw_error **errp)

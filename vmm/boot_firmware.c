@@ -105,20 +105,15 @@ int vmm_boot_firmware_basics(struct vmm_fw_cfg *fw_cfg,
 static int add_initrd(struct vmm_fw_cfg *fw_cfg,
                       const struct vmm_memory *memory,
                       const struct vmm_linux_image *image, const char *path,
-                      struct vmm_file_map *file, uint32_t *ret_address,
+                      const struct vmm_file_map *file, uint32_t *ret_address,
                       struct gw_error **errp)
 {
     uint64_t end = vmm_map_low_end(memory) - FIRMWARE_RESERVE;
     struct number numbers[2];
-    int r;
 
     *ret_address = 0;
     if (!path) {
         return 0;
-    }
-    r = vmm_file_map(path, file, errp);
-    if (r < 0) {
-        return gw_error_prefix(errp, r, "initrd");
     }
     end = image->initrd_max < end ? image->initrd_max + 1 : end;
     if (file->size > end ||
@@ -190,8 +185,9 @@ static int add_setup(struct vmm_fw_cfg *fw_cfg,
 static int add_kernel(struct vmm_fw_cfg *fw_cfg,
                       const struct vmm_memory *memory,
                       const struct vmm_boot_firmware *config,
-                      struct vmm_boot_files *files, struct gw_error **errp)
+                      struct gw_error **errp)
 {
+    const struct vmm_boot_files *files = config->files;
     struct vmm_linux_image image;
     uint32_t initrd;
     int r;
@@ -215,23 +211,7 @@ static int add_kernel(struct vmm_fw_cfg *fw_cfg,
 int vmm_boot_firmware_kernel(struct vmm_fw_cfg *fw_cfg,
                              const struct vmm_memory *memory,
                              const struct vmm_boot_firmware *config,
-                             struct vmm_boot_files *files,
                              struct gw_error **errp)
 {
-    int r;
-
-    if (!config->kernel) {
-        return 0;
-    }
-    r = vmm_file_map(config->kernel, &files->kernel, errp);
-    if (r < 0) {
-        return gw_error_prefix(errp, r, "kernel");
-    }
-    return add_kernel(fw_cfg, memory, config, files, errp);
-}
-
-void vmm_boot_files_deinit(struct vmm_boot_files *files)
-{
-    vmm_file_unmap(&files->kernel);
-    vmm_file_unmap(&files->initrd);
+    return config->kernel ? add_kernel(fw_cfg, memory, config, errp) : 0;
 }

@@ -7,19 +7,15 @@
 
 #include <godwit/error.h>
 
-#include "file_map.h"
+#include "boot_files.h"
 #include "fw_cfg.h"
 #include "memory.h"
 
-/* Files that fw_cfg lends to the guest. */
-struct vmm_boot_files {
-    struct vmm_file_map kernel;
-    struct vmm_file_map initrd;
-};
-
 /* What the firmware is to start; pointers are lent. */
 struct vmm_boot_firmware {
-    /* A bzImage, or NULL. */
+    /* Lent to the guest: they live as long as fw_cfg. */
+    const struct vmm_boot_files *files;
+    /* Names of the files, for messages: a bzImage, or NULL; initrd or NULL. */
     const char *kernel;
     const char *initrd;
     const char *cmdline;
@@ -31,14 +27,10 @@ int vmm_boot_firmware_basics(struct vmm_fw_cfg *fw_cfg,
                              unsigned int n_cpus, struct gw_error **errp)
     GW_MUST_CHECK;
 
-/* Items of the kernel. files must live as long as fw_cfg. */
+/* Items of the kernel, once. */
 int vmm_boot_firmware_kernel(struct vmm_fw_cfg *fw_cfg,
                              const struct vmm_memory *memory,
                              const struct vmm_boot_firmware *config,
-                             struct vmm_boot_files *files,
                              struct gw_error **errp) GW_MUST_CHECK;
-
-/* Accepts a zeroed object. */
-void vmm_boot_files_deinit(struct vmm_boot_files *files);
 
 #endif

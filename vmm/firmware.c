@@ -12,7 +12,6 @@
 #include <godwit/ram.h>
 #include <godwit/tracker.h>
 
-#include "file_map.h"
 #include "util.h"
 
 #define FIRMWARE_IDSTR "pc.bios"
@@ -47,24 +46,27 @@ void vmm_firmware_deinit(struct vmm_firmware *firmware)
 }
 
 int vmm_firmware_load(struct vmm_firmware *firmware, const char *path,
-                      struct gw_error **errp)
+                      const struct vmm_file_map *file, struct gw_error **errp)
 {
-    VMM_AUTO_FILE_MAP struct vmm_file_map file = {0};
-    int r = vmm_file_map(path, &file, errp);
-
-    if (r < 0) {
-        return gw_error_prefix(errp, r, "firmware");
-    }
-    if (file.size != firmware->bytes) {
+    if (file->size != firmware->bytes) {
         return gw_error_set(errp, -EINVAL,
                             "firmware '%s' has %zu bytes, there is room for "
                             "%llu",
-                            path, file.size,
+                            path, file->size,
                             (unsigned long long)firmware->bytes);
     }
-    memcpy(firmware->host, file.bytes, file.size);
+    memcpy(firmware->host, file->bytes, file->size);
     firmware->touched = true;
+    vmm_firmware_wrote(firmware, firmware->host, firmware->bytes);
     return 0;
+}
+
+void vmm_firmware_clear(struct vmm_firmware *firmware)
+{
+    if (firmware->host && firmware->touched) {
+        memset(firmware->host, 0, firmware->bytes);
+        vmm_firmware_wrote(firmware, firmware->host, firmware->bytes);
+    }
 }
 
 int vmm_firmware_add_block(struct vmm_firmware *firmware,

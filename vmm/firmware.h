@@ -11,6 +11,7 @@
 
 #include <godwit/error.h>
 
+#include "file_map.h"
 #include "memory.h"
 
 struct gw_machine;
@@ -44,9 +45,13 @@ void vmm_firmware_deinit(struct vmm_firmware *firmware);
 bool vmm_firmware_wrote(const struct vmm_firmware *firmware,
                         const uint8_t *host, uint64_t bytes);
 
-/* Loads a firmware into the whole of it. */
+/* Loads a firmware into the whole of it; path is for messages. */
 int vmm_firmware_load(struct vmm_firmware *firmware, const char *path,
-                      struct gw_error **errp) GW_MUST_CHECK;
+                      const struct vmm_file_map *file, struct gw_error **errp)
+    GW_MUST_CHECK;
+
+/* Zeros, as without a firmware. */
+void vmm_firmware_clear(struct vmm_firmware *firmware);
 
 /* Adds the block to the machine; nothing without firmware. */
 int vmm_firmware_add_block(struct vmm_firmware *firmware,

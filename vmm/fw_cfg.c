@@ -333,6 +333,14 @@ int vmm_fw_cfg_init(struct vmm_fw_cfg *fw_cfg, struct vmm_acpi *acpi,
     return vmm_fw_cfg_add_u32(fw_cfg, VMM_FW_CFG_ID, FEATURES, errp);
 }
 
+void vmm_fw_cfg_reset(struct vmm_fw_cfg *fw_cfg)
+{
+    pthread_mutex_lock(&fw_cfg->lock);
+    select_key(fw_cfg, VMM_FW_CFG_SIGNATURE);
+    fw_cfg->dma = 0;
+    pthread_mutex_unlock(&fw_cfg->lock);
+}
+
 void vmm_fw_cfg_deinit(struct vmm_fw_cfg *fw_cfg)
 {
     if (!fw_cfg->ops) {

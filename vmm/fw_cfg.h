@@ -117,6 +117,8 @@ extern const struct vmm_bus_ops vmm_fw_cfg_bus_ops;
 int vmm_fw_cfg_init(struct vmm_fw_cfg *fw_cfg, struct vmm_acpi *acpi,
                     const struct vmm_fw_cfg_ops *ops, void *opaque,
                     struct gw_error **errp) GW_MUST_CHECK;
+/* Nothing is selected; the items stay. */
+void vmm_fw_cfg_reset(struct vmm_fw_cfg *fw_cfg);
 /* Accepts a zeroed object. */
 void vmm_fw_cfg_deinit(struct vmm_fw_cfg *fw_cfg);
 

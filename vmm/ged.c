@@ -74,6 +74,13 @@ void vmm_ged_init(struct vmm_ged *ged, struct vmm_ioapic *ioapic)
     ged->ioapic = ioapic;
 }
 
+void vmm_ged_reset(struct vmm_ged *ged)
+{
+    pthread_mutex_lock(&ged->lock);
+    ged->state = (struct vmm_ged_state){0};
+    pthread_mutex_unlock(&ged->lock);
+}
+
 void vmm_ged_deinit(struct vmm_ged *ged)
 {
     pthread_mutex_destroy(&ged->lock);
@@ -84,6 +91,17 @@ void vmm_ged_press_power_button(struct vmm_ged *ged)
     pthread_mutex_lock(&ged->lock);
     ged->state.selector |= VMM_GED_POWER_BUTTON;
     pthread_mutex_unlock(&ged->lock);
-    vmm_ioapic_set_line(ged->ioapic, VMM_GED_IRQ, true);
-    vmm_ioapic_set_line(ged->ioapic, VMM_GED_IRQ, false);
+}
+
+void vmm_ged_restart(struct vmm_ged *ged)
+{
+    bool pending;
+
+    pthread_mutex_lock(&ged->lock);
+    pending = ged->state.selector != 0;
+    pthread_mutex_unlock(&ged->lock);
+    if (pending) {
+        vmm_ioapic_set_line(ged->ioapic, VMM_GED_IRQ, true);
+        vmm_ioapic_set_line(ged->ioapic, VMM_GED_IRQ, false);
+    }
 }

@@ -40,9 +40,20 @@ extern const struct gw_vmstate vmm_ged_vmstate;
 extern const struct vmm_bus_ops vmm_ged_bus_ops;
 
 void vmm_ged_init(struct vmm_ged *ged, struct vmm_ioapic *ioapic);
+/* As after power-on. */
+void vmm_ged_reset(struct vmm_ged *ged);
 void vmm_ged_deinit(struct vmm_ged *ged);
 
-/* Someone presses the power button. Any thread. */
+/*
+ * Someone presses the power button: the guest is told by vmm_ged_restart.
+ * Any thread.
+ */
 void vmm_ged_press_power_button(struct vmm_ged *ged);
+
+/*
+ * Interrupts the guest if there are events that it has not read: one that was
+ * pressed while the machine stood still, or that came in with it, is not lost.
+ */
+void vmm_ged_restart(struct vmm_ged *ged);
 
 #endif

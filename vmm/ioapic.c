@@ -224,6 +224,15 @@ const struct vmm_bus_ops vmm_ioapic_bus_ops = {
     .write = bus_write,
 };
 
+static void set_reset_values(struct vmm_ioapic *ioapic)
+{
+    ioapic->state = (struct vmm_ioapic_state){0};
+    for (unsigned int pin = 0; pin < VMM_IOAPIC_PINS; pin++) {
+        ioapic->state.entries[pin] = VMM_RTE_MASKED;
+        ioapic->routes[pin] = vmm_ioapic_message(VMM_RTE_MASKED);
+    }
+}
+
 void vmm_ioapic_init(struct vmm_ioapic *ioapic,
                      const struct vmm_ioapic_ops *ops, void *opaque)
 {
@@ -231,10 +240,14 @@ void vmm_ioapic_init(struct vmm_ioapic *ioapic,
     pthread_mutex_init(&ioapic->lock, NULL);
     ioapic->ops = ops;
     ioapic->opaque = opaque;
-    for (unsigned int pin = 0; pin < VMM_IOAPIC_PINS; pin++) {
-        ioapic->state.entries[pin] = VMM_RTE_MASKED;
-        ioapic->routes[pin] = vmm_ioapic_message(VMM_RTE_MASKED);
-    }
+    set_reset_values(ioapic);
+}
+
+void vmm_ioapic_reset(struct vmm_ioapic *ioapic)
+{
+    pthread_mutex_lock(&ioapic->lock);
+    set_reset_values(ioapic);
+    pthread_mutex_unlock(&ioapic->lock);
 }
 
 void vmm_ioapic_deinit(struct vmm_ioapic *ioapic)

@@ -75,6 +75,8 @@ extern const struct vmm_bus_ops vmm_ioapic_bus_ops;
 
 void vmm_ioapic_init(struct vmm_ioapic *ioapic,
                      const struct vmm_ioapic_ops *ops, void *opaque);
+/* As after power-on: all pins masked. Lines stay where devices hold them. */
+void vmm_ioapic_reset(struct vmm_ioapic *ioapic);
 void vmm_ioapic_deinit(struct vmm_ioapic *ioapic);
 
 /* Sets the level of a pin's line. */

@@ -63,6 +63,8 @@ struct vmm_kvm_vcpu {
     uint32_t ring_next;
     /* The saved state; valid while parked. */
     struct vmm_cpu cpu;
+    /* What it is after a reset: as KVM made the vCPU; constant. */
+    struct vmm_cpu after_reset;
 };
 
 /* A range of guest RAM that KVM maps. */
@@ -103,9 +105,10 @@ struct vmm_kvm {
     unsigned int n_vcpus;
     struct vmm_kvm_vcpu vcpus[VMM_MAX_CPUS];
     struct vmm_kvmclock clock;
-    /* When the TSCs were set (vmm_now_ns); 0: they have counted all the time.
-     */
+    /* When the TSCs were set (vmm_now_ns); 0: they counted all the time. */
     int64_t tsc_since_ns;
+    /* Triple faults so far; atomic. */
+    unsigned int n_triple_faults;
     /* The saved state was loaded or set: write it before the next run. */
     bool dirty;
 };
@@ -256,7 +259,8 @@ int vmm_kvm_add_tracker(struct vmm_accel *accel, struct gw_error **errp)
 
 /* ---- kvm_boot.c ---- */
 
-/* Cold start; a function of the accelerator's table. */
+/* Reset and start; functions of the accelerator's table. */
+void vmm_kvm_reset(struct vmm_accel *accel);
 int vmm_kvm_boot(struct vmm_accel *accel, const struct vmm_options *options,
                  struct gw_error **errp) GW_MUST_CHECK;
 

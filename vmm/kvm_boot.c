@@ -10,6 +10,7 @@
 
 #include "beat_elf.h"
 #include "boot.h"
+#include "boot_firmware.h"
 #include "boot_virtio.h"
 #include "machine.h"
 #include "util.h"
@@ -101,6 +102,20 @@ static char *make_kernel_cmdline(const struct vmm_kvm *kvm,
     return text;
 }
 
+/* What CPUID 1 says to the guest. */
+static struct vmm_mp_config mp_config(const struct vmm_kvm *kvm)
+{
+    struct vmm_mp_config config = {.n_cpus = kvm->n_vcpus};
+
+    for (uint32_t i = 0; i < kvm->cpuid->nent; i++) {
+        if (kvm->cpuid->entries[i].function == 1) {
+            config.cpu_signature = kvm->cpuid->entries[i].eax;
+            config.cpu_features = kvm->cpuid->entries[i].edx;
+        }
+    }
+    return config;
+}
+
 static int load_image(struct vmm_kvm *kvm, const struct vmm_options *options,
                       struct vmm_boot *ret_boot, struct gw_error **errp)
 {
@@ -108,21 +123,30 @@ static int load_image(struct vmm_kvm *kvm, const struct vmm_options *options,
     VMM_AUTO_FREE char *cmdline = options->kernel
                                       ? make_kernel_cmdline(kvm, options)
                                       : make_beat_cmdline(kvm, options);
+    const struct vmm_boot_files *files = &machine->boot_files;
     struct vmm_boot_config config = {
-        .image = gw_beat_elf,
-        .image_size = gw_beat_elf_size,
-        .kernel = options->kernel,
-        .initrd = options->initrd,
+        .image = options->kernel ? files->kernel.bytes : gw_beat_elf,
+        .image_size = options->kernel ? files->kernel.size : gw_beat_elf_size,
+        .initrd = files->initrd.bytes,
+        .initrd_size = files->initrd.size,
+        .kernel_name = options->kernel,
+        .initrd_name = options->initrd,
         .cmdline = cmdline,
         .acpi = machine->acpi.enabled ? &machine->acpi : NULL,
+        .mp = mp_config(kvm),
         .firmware = machine->firmware.host,
         .hidden_bytes = machine->firmware.bytes,
     };
+    int r;
 
     if (!cmdline) {
         return gw_error_set_errno(errp, -ENOMEM, "command line");
     }
-    return vmm_boot_load(&machine->memory, &config, ret_boot, errp);
+    vmm_firmware_clear(&machine->firmware);
+    r = vmm_boot_load(&machine->memory, &config, ret_boot, errp);
+    vmm_firmware_wrote(&machine->firmware, machine->firmware.host,
+                       machine->firmware.bytes);
+    return r;
 }
 
 /* All begin at the same time, none at the host's. */
@@ -143,7 +167,8 @@ static int boot_firmware(struct vmm_kvm *kvm, const struct vmm_options *options,
 {
     struct vmm_machine *machine = kvm->machine;
     VMM_AUTO_FREE char *cmdline = make_kernel_cmdline(kvm, options);
-    struct vmm_boot_firmware config = {.kernel = options->kernel,
+    struct vmm_boot_firmware config = {.files = &machine->boot_files,
+                                       .kernel = options->kernel,
                                        .initrd = options->initrd,
                                        .cmdline = cmdline};
     int r;
@@ -151,13 +176,25 @@ static int boot_firmware(struct vmm_kvm *kvm, const struct vmm_options *options,
     if (!cmdline) {
         return gw_error_set_errno(errp, -ENOMEM, "command line");
     }
-    r = vmm_firmware_load(&machine->firmware, options->bios, errp);
-    if (r < 0) {
+    r = vmm_firmware_load(&machine->firmware, options->bios,
+                          &machine->boot_files.firmware, errp);
+    if (r < 0 || machine->has_kernel_items) {
         return r;
     }
     vmm_memory_touched(&machine->memory);
+    machine->has_kernel_items = true;
     return vmm_boot_firmware_kernel(&machine->fw_cfg, &machine->memory, &config,
-                                    &machine->boot_files, errp);
+                                    errp);
+}
+
+void vmm_kvm_reset(struct vmm_accel *accel)
+{
+    struct vmm_kvm *kvm = (struct vmm_kvm *)(void *)accel;
+
+    for (unsigned int i = 0; i < kvm->n_vcpus; i++) {
+        kvm->vcpus[i].cpu = kvm->vcpus[i].after_reset;
+    }
+    kvm->dirty = true;
 }
 
 int vmm_kvm_boot(struct vmm_accel *accel, const struct vmm_options *options,

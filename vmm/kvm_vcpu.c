@@ -11,6 +11,9 @@
 
 #include "machine.h"
 
+/* Triple faults that are told of. */
+#define MAX_TRIPLE_FAULTS 10u
+
 /* A machine check setup that the guest sees as QEMU's. */
 static void setup_mce(struct vmm_kvm_vcpu *vcpu)
 {
@@ -161,6 +164,21 @@ static void make_room(struct vmm_kvm_vcpu *vcpu)
     }
 }
 
+/* A guest that does nothing else must not fill the host's log. */
+static void report_triple_fault(struct vmm_kvm_vcpu *vcpu)
+{
+    unsigned int n =
+        __atomic_add_fetch(&vcpu->kvm->n_triple_faults, 1, __ATOMIC_RELAXED);
+
+    if (n > MAX_TRIPLE_FAULTS) {
+        return;
+    }
+    fprintf(stderr, "godwit run: vCPU %u: triple fault, the guest resets%s\n",
+            vcpu->index,
+            n == MAX_TRIPLE_FAULTS ? "; further ones are not reported" : "");
+    vmm_kvm_report(vcpu);
+}
+
 static void handle_exit(struct vmm_kvm_vcpu *vcpu)
 {
     struct vmm_machine *machine = vcpu->kvm->machine;
@@ -184,9 +202,7 @@ static void handle_exit(struct vmm_kvm_vcpu *vcpu)
         make_room(vcpu);
         break;
     case KVM_EXIT_SHUTDOWN:
-        fprintf(stderr, "godwit run: vCPU %u: triple fault, the guest resets\n",
-                vcpu->index);
-        vmm_kvm_report(vcpu);
+        report_triple_fault(vcpu);
         vmm_machine_request_end(machine, VMM_END_RESET);
         break;
     case KVM_EXIT_SYSTEM_EVENT:

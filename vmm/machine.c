@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "platform.h"
+#include "start.h"
 #include "util.h"
+#include "virtio_balloon.h"
 
 /* The type in the stream: laid out like QEMU's. */
 #define MACHINE_TYPE "microvm"
@@ -53,6 +55,15 @@ static int pause_machine(void *opaque, struct gw_error **errp)
     return r;
 }
 
+/* A reset that had to wait while a migration had the state in its hands. */
+static bool take_due_reset(struct vmm_machine *machine)
+{
+    bool due = machine->reset_due;
+
+    machine->reset_due = false;
+    return due;
+}
+
 /*
  * The vCPUs get their state before the I/O APIC sends what pends, and all
  * routes are there before the first instruction.
@@ -60,6 +71,7 @@ static int pause_machine(void *opaque, struct gw_error **errp)
 static int resume_machine(void *opaque, struct gw_error **errp)
 {
     struct vmm_machine *machine = opaque;
+    bool reset = false;
     int r;
 
     pthread_mutex_lock(&machine->switch_lock);
@@ -67,9 +79,14 @@ static int resume_machine(void *opaque, struct gw_error **errp)
     r = machine->accel->ops->start(machine->accel, errp);
     if (r == 0) {
         vmm_ioapic_restart(&machine->ioapic);
+        vmm_platform_restart(machine);
         go_on_running(machine);
+        reset = take_due_reset(machine);
     }
     pthread_mutex_unlock(&machine->switch_lock);
+    if (reset) {
+        vmm_machine_request_end(machine, VMM_END_RESET);
+    }
     return r;
 }
 
@@ -210,6 +227,7 @@ static int init_basics(struct vmm_machine *machine,
 {
     memset(machine, 0, sizeof(*machine));
     machine->memory.fd = -1;
+    machine->options = options;
     machine->n_cpus = options->smp;
     machine->dirty_ring_size = options->dirty_ring_size;
     pthread_mutex_init(&machine->lock, NULL);
@@ -237,6 +255,7 @@ static int init_virtio(struct vmm_machine *machine,
                                      .first_pin = options->machine.acpi
                                                       ? VMM_VIRTIO_GSI_ACPI
                                                       : VMM_VIRTIO_GSI_PLAIN};
+    struct vmm_virtio_balloon *balloon;
     int r;
 
     if (options->virtio.n_devices > 0 && !machine->accel->ops->is_pc) {
@@ -246,6 +265,11 @@ static int init_virtio(struct vmm_machine *machine,
     }
     r = vmm_virtio_set_init(&machine->virtio, &options->virtio, &place, errp);
     machine->virtio_slots = vmm_virtio_set_slots(&machine->virtio);
+    balloon = vmm_virtio_set_balloon(&machine->virtio);
+    if (balloon) {
+        balloon->changed = vmm_balloon_changed;
+        balloon->changed_opaque = machine;
+    }
     return r;
 }
 
@@ -298,21 +322,6 @@ static void add_tracker(struct vmm_machine *machine)
     }
 }
 
-static int cold_start(struct vmm_machine *machine,
-                      const struct vmm_options *options, struct gw_error **errp)
-{
-    int r = vmm_memory_clear(&machine->memory, errp);
-
-    if (r < 0) {
-        return r;
-    }
-    r = vmm_platform_build_tables(machine, errp);
-    if (r < 0) {
-        return r;
-    }
-    return machine->accel->ops->boot(machine->accel, options, errp);
-}
-
 static int build(struct vmm_machine *machine, const struct vmm_options *options,
                  struct gw_error **errp)
 {
@@ -326,10 +335,14 @@ static int build(struct vmm_machine *machine, const struct vmm_options *options,
     if (r < 0) {
         return r;
     }
+    r = vmm_boot_files_open(&machine->boot_files, options, errp);
+    if (r < 0) {
+        return r;
+    }
     if (options->incoming) {
         vmm_memory_expect_load(&machine->memory);
     } else {
-        r = cold_start(machine, options, errp);
+        r = vmm_machine_cold_start(machine, errp);
         if (r < 0) {
             return r;
         }
@@ -373,6 +386,7 @@ void vmm_machine_deinit(struct vmm_machine *machine)
     }
     vmm_console_deinit(&machine->console);
     vmm_platform_deinit(machine);
+    vmm_boot_files_close(&machine->boot_files);
     vmm_memory_deinit(&machine->memory);
     if (machine->end_fd > 0) {
         close(machine->end_fd);
@@ -380,20 +394,25 @@ void vmm_machine_deinit(struct vmm_machine *machine)
     }
 }
 
-void vmm_machine_request_end(struct vmm_machine *machine, enum vmm_end end)
+void vmm_machine_wake(struct vmm_machine *machine)
 {
     uint64_t one = 1;
 
+    if (write(machine->end_fd, &one, sizeof(one)) < 0) {
+        /* EAGAIN: it is readable already. */
+        return;
+    }
+}
+
+void vmm_machine_request_end(struct vmm_machine *machine, enum vmm_end end)
+{
     pthread_mutex_lock(&machine->lock);
     if (machine->end == VMM_END_NONE) {
         machine->end = end;
     }
     pthread_mutex_unlock(&machine->lock);
     vmm_vcpus_request_pause(&machine->vcpus);
-    if (write(machine->end_fd, &one, sizeof(one)) < 0) {
-        /* EAGAIN: it is readable already. */
-        return;
-    }
+    vmm_machine_wake(machine);
 }
 
 static void emit_shutdown(struct vmm_machine *machine, const char *reason,
@@ -405,7 +424,7 @@ static void emit_shutdown(struct vmm_machine *machine, const char *reason,
     gw_machine_emit(machine->gw, &event);
 }
 
-enum vmm_end vmm_machine_finish_end(struct vmm_machine *machine)
+static enum vmm_end take_end(struct vmm_machine *machine)
 {
     enum vmm_end end;
     uint64_t count;
@@ -417,8 +436,51 @@ enum vmm_end vmm_machine_finish_end(struct vmm_machine *machine)
     end = machine->end;
     machine->end = VMM_END_NONE;
     pthread_mutex_unlock(&machine->lock);
-    if (end == VMM_END_NONE) {
+    return end;
+}
+
+/* Whether a guest that wants a reset is to get one. */
+static bool may_reset(const struct vmm_machine *machine)
+{
+    if (machine->options->no_reboot) {
+        return false;
+    }
+    if (!vmm_machine_can_start(machine)) {
+        fputs("godwit run: the guest resets the machine, and there is nothing "
+              "to boot: it came in without --kernel or --bios\n",
+              stderr);
+        return false;
+    }
+    return true;
+}
+
+static enum vmm_end reset_by_guest(struct vmm_machine *machine)
+{
+    VMM_AUTO_ERROR struct gw_error *error = NULL;
+    int r = vmm_machine_reset(machine, "guest-reset", true, &error);
+
+    if (r == -EBUSY) {
+        pthread_mutex_lock(&machine->switch_lock);
+        machine->reset_due = true;
+        pthread_mutex_unlock(&machine->switch_lock);
+        return VMM_END_NONE;
+    }
+    if (r < 0) {
+        fprintf(stderr, "godwit run: %s\n", gw_error_text(error));
+        return VMM_END_ERROR;
+    }
+    return VMM_END_NONE;
+}
+
+enum vmm_end vmm_machine_finish_end(struct vmm_machine *machine)
+{
+    enum vmm_end end = take_end(machine);
+
+    if (end == VMM_END_NONE || end == VMM_END_CLOSED) {
         return end;
+    }
+    if (end == VMM_END_RESET && may_reset(machine)) {
+        return reset_by_guest(machine);
     }
     /* For those who look or save now; what ended may not tell all. */
     pthread_mutex_lock(&machine->switch_lock);

@@ -13,7 +13,7 @@
 
 #include "accel.h"
 #include "acpi.h"
-#include "boot_firmware.h"
+#include "boot_files.h"
 #include "bus.h"
 #include "clock.h"
 #include "console.h"
@@ -22,6 +22,7 @@
 #include "ged.h"
 #include "ioapic.h"
 #include "memory.h"
+#include "monitor_commands.h"
 #include "options.h"
 #include "power.h"
 #include "serial.h"
@@ -35,11 +36,14 @@ enum vmm_end {
     VMM_END_RESET,
     /* The accelerator cannot go on; it has said why. */
     VMM_END_ERROR,
+    /* A monitor has ended it, and said so. */
+    VMM_END_CLOSED,
 };
 
 struct vmm_machine {
     /* --- constant after init --- */
     struct gw_machine *gw;
+    const struct vmm_options *options;
     struct vmm_memory memory;
     struct vmm_firmware firmware;
     struct vmm_acpi acpi;
@@ -60,10 +64,16 @@ struct vmm_machine {
     uint32_t dirty_ring_size;
     /* Bit n: slot n of virtio-mmio has a device; set before the cold start. */
     uint32_t virtio_slots;
-    /* Readable when `end` was set. */
+    /* Readable when `end` was set, or the main thread was woken. */
     int end_fd;
+    /* The kernel is among the items of fw_cfg; by starts. */
+    bool has_kernel_items;
     /* Held while the machine is stopped or started: one at a time. */
     pthread_mutex_t switch_lock;
+    /* --- guarded by switch_lock --- */
+    /* The guest wants a reset that had to wait for the end of a migration. */
+    bool reset_due;
+    struct vmm_balloon_event balloon_event;
     /* --- guarded by lock --- */
     pthread_mutex_t lock;
     enum vmm_end end;
@@ -71,7 +81,7 @@ struct vmm_machine {
 
 /*
  * Builds a machine: paused, in `prelaunch`, with a guest loaded unless it is
- * to come in.
+ * to come in. The options must outlive it.
  */
 int vmm_machine_init(struct vmm_machine *machine,
                      const struct vmm_options *options, struct gw_error **errp)
@@ -89,9 +99,13 @@ void vmm_machine_deinit(struct vmm_machine *machine);
  */
 void vmm_machine_request_end(struct vmm_machine *machine, enum vmm_end end);
 
+/* Makes end_fd readable, for nothing else. Any thread. */
+void vmm_machine_wake(struct vmm_machine *machine);
+
 /*
  * Main thread, after end_fd became readable: tells the library and its
- * listeners. Returns how it ended.
+ * listeners. A guest that wants a reset gets it, unless the machine was told
+ * otherwise. Returns how it ended, or VMM_END_NONE: it goes on.
  */
 enum vmm_end vmm_machine_finish_end(struct vmm_machine *machine);
 

@@ -255,6 +255,27 @@ static int apply_paused(struct vmm_options *options, const char *value,
     return 0;
 }
 
+static int apply_no_reboot(struct vmm_options *options, const char *value,
+                           struct gw_error **errp)
+{
+    options->no_reboot = true;
+    return 0;
+}
+
+/* Of QEMU's actions the one about resets. */
+static int apply_action(struct vmm_options *options, const char *value,
+                        struct gw_error **errp)
+{
+    if (strcmp(value, "reboot=reset") != 0 &&
+        strcmp(value, "reboot=shutdown") != 0) {
+        return gw_error_set(errp, -EINVAL,
+                            "'%s' is not one of reboot=reset, reboot=shutdown",
+                            value);
+    }
+    options->no_reboot = strcmp(value, "reboot=shutdown") == 0;
+    return 0;
+}
+
 static int apply_mem_path(struct vmm_options *options, const char *value,
                           struct gw_error **errp)
 {
@@ -406,6 +427,10 @@ static const struct rule rules[] = {
     {"add-fd", NULL, "fd=N,set=M",
      "inherited descriptor for /dev/fdset/M; ,opaque=TEXT", apply_add_fd},
     {"S", "paused", NULL, "do not start the guest", apply_paused},
+    {"no-reboot", NULL, NULL, "end when the guest resets the machine",
+     apply_no_reboot},
+    {"action", NULL, "reboot=ACTION", "what a reset does: reset or shutdown",
+     apply_action},
     {"mem-path", NULL, "PATH", "file that backs guest RAM", apply_mem_path},
     {"share", NULL, NULL, "map guest RAM shared", apply_share},
     {"accel", NULL, "NAME", "auto, thread or kvm[,dirty-ring-size=N]",

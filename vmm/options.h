@@ -78,6 +78,8 @@ struct vmm_options {
     uint32_t dirty_ring_size;
     /* Devices on virtio-mmio. */
     struct vmm_virtio_options virtio;
+    /* A guest that resets the machine ends the program. */
+    bool no_reboot;
     /* Drop privileges and system calls before the guest runs. */
     bool sandbox;
     /* --help was given. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "boot_firmware.h"
 #include "machine.h"
 
 /* QEMU's firmwares: SeaBIOS with ACPI, qboot without. */
@@ -146,9 +147,40 @@ void vmm_platform_deinit(struct vmm_machine *machine)
         machine->ged.ioapic = NULL;
     }
     vmm_fw_cfg_deinit(&machine->fw_cfg);
-    vmm_boot_files_deinit(&machine->boot_files);
     vmm_acpi_deinit(&machine->acpi);
     vmm_firmware_deinit(&machine->firmware);
+}
+
+void vmm_platform_reset(struct vmm_machine *machine)
+{
+    if (!machine->accel->ops->is_pc) {
+        return;
+    }
+    vmm_fw_cfg_reset(&machine->fw_cfg);
+    if (machine->ged.ioapic) {
+        vmm_ged_reset(&machine->ged);
+    }
+}
+
+void vmm_platform_restart(struct vmm_machine *machine)
+{
+    if (machine->acpi.enabled) {
+        vmm_ged_restart(&machine->ged);
+    }
+}
+
+void vmm_platform_press_power_button(struct vmm_machine *machine)
+{
+    if (!machine->acpi.enabled) {
+        return;
+    }
+    pthread_mutex_lock(&machine->switch_lock);
+    vmm_ged_press_power_button(&machine->ged);
+    /* The state of a machine that stands still is with whoever saves it. */
+    if (machine->clock.running) {
+        vmm_ged_restart(&machine->ged);
+    }
+    pthread_mutex_unlock(&machine->switch_lock);
 }
 
 int vmm_platform_build_tables(struct vmm_machine *machine,
@@ -156,12 +188,14 @@ int vmm_platform_build_tables(struct vmm_machine *machine,
 {
     struct vmm_acpi_config config = {.n_cpus = machine->n_cpus,
                                      .virtio_slots = machine->virtio_slots};
+    int r;
 
     machine->firmware.touched = true;
     if (!machine->acpi.enabled) {
         return 0;
     }
-    return vmm_acpi_build(&machine->acpi, &config, errp);
+    r = vmm_acpi_build(&machine->acpi, &config, errp);
+    return r < 0 ? r : vmm_acpi_rebuilt(&machine->acpi, errp);
 }
 
 int vmm_platform_add_blocks(struct vmm_machine *machine, struct gw_error **errp)

@@ -22,12 +22,21 @@ int vmm_platform_init(struct vmm_machine *machine,
 /* Accepts a zeroed or half-built machine. */
 void vmm_platform_deinit(struct vmm_machine *machine);
 
+/* The machine, which is paused, is reset: what is not asked of others. */
+void vmm_platform_reset(struct vmm_machine *machine);
+
 /*
- * Writes the tables, for a cold start: all devices are there, and
+ * Writes the tables, for a start: all devices are there, and
  * machine->virtio_slots says which slots of virtio-mmio are occupied.
  */
 int vmm_platform_build_tables(struct vmm_machine *machine,
                               struct gw_error **errp) GW_MUST_CHECK;
+
+/* The machine goes on, maybe with loaded state; no vCPU runs yet. */
+void vmm_platform_restart(struct vmm_machine *machine);
+
+/* Asks the guest to switch itself off; nothing without ACPI. Any thread. */
+void vmm_platform_press_power_button(struct vmm_machine *machine);
 
 /* RAM blocks, and sections before and after those of vCPUs and clocks. */
 int vmm_platform_add_blocks(struct vmm_machine *machine, struct gw_error **errp)

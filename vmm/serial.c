@@ -369,16 +369,9 @@ const struct vmm_bus_ops vmm_serial_bus_ops = {
     .write = bus_write,
 };
 
-void vmm_serial_init(struct vmm_serial *serial,
-                     const struct vmm_serial_ops *ops, void *opaque)
+static void set_reset_values(struct vmm_serial_state *s)
 {
-    struct vmm_serial_state *s = &serial->state;
-
-    memset(serial, 0, sizeof(*serial));
-    pthread_mutex_init(&serial->lock, NULL);
-    serial->ops = ops;
-    serial->opaque = opaque;
-    serial->stopped = true;
+    *s = (struct vmm_serial_state){0};
     s->divider = 12; /* 9600 baud */
     s->iir = VMM_IIR_NONE;
     s->mcr = VMM_MCR_OUT2;
@@ -387,6 +380,25 @@ void vmm_serial_init(struct vmm_serial *serial,
     s->fifo_timeout_timer = GW_TIMER_NOT_ARMED;
     s->modem_poll_timer = GW_TIMER_NOT_ARMED;
     s->poll_msl = -1;
+}
+
+void vmm_serial_init(struct vmm_serial *serial,
+                     const struct vmm_serial_ops *ops, void *opaque)
+{
+    memset(serial, 0, sizeof(*serial));
+    pthread_mutex_init(&serial->lock, NULL);
+    serial->ops = ops;
+    serial->opaque = opaque;
+    serial->stopped = true;
+    set_reset_values(&serial->state);
+}
+
+void vmm_serial_reset(struct vmm_serial *serial)
+{
+    pthread_mutex_lock(&serial->lock);
+    set_reset_values(&serial->state);
+    update_irq(serial);
+    pthread_mutex_unlock(&serial->lock);
 }
 
 void vmm_serial_deinit(struct vmm_serial *serial)

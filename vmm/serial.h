@@ -132,6 +132,8 @@ extern const struct vmm_bus_ops vmm_serial_bus_ops;
 /* A port after reset; stopped. */
 void vmm_serial_init(struct vmm_serial *serial,
                      const struct vmm_serial_ops *ops, void *opaque);
+/* As after power-on; nothing that was to be sent is left. */
+void vmm_serial_reset(struct vmm_serial *serial);
 void vmm_serial_deinit(struct vmm_serial *serial);
 
 /* How many bytes of input it takes now. */

@@ -19,8 +19,6 @@
      VMM_VIRTIO_BIT(VMM_VIRTIO_F_EVENT_IDX) |  \
      VMM_VIRTIO_BIT(VMM_VIRTIO_F_RING_RESET) | \
      VMM_VIRTIO_BIT(VMM_VIRTIO_F_NOTIFY_ON_EMPTY))
-/* Alignment of a legacy used ring before the driver says otherwise. */
-#define DEFAULT_ALIGN 4096
 /* Chains in a row before others have their turn. */
 #define ROUND_MAX VMM_VIRTIO_QUEUE_ENTRIES_MAX
 /* Without a worker, a pause waits for requests in steps of this. */
@@ -74,7 +72,7 @@ void vmm_virtio_add_queue(struct vmm_virtio *device, uint32_t num)
     assert(device->n_queues < 64);
     queue = &device->queues[device->n_queues++];
     queue->num = queue->default_num = num;
-    queue->align = DEFAULT_ALIGN;
+    queue->align = VMM_VIRTIO_DEFAULT_ALIGN;
 }
 
 void vmm_virtio_wake(struct vmm_virtio *device)
@@ -113,7 +111,10 @@ void vmm_virtio_config_changed(struct vmm_virtio *device)
     }
     device->generation++;
     device->isr |= VMM_VIRTIO_ISR_QUEUE | VMM_VIRTIO_ISR_CONFIG;
-    update_line(device);
+    /* While the machine stands still its interrupts may have been saved. */
+    if (!device->parked) {
+        update_line(device);
+    }
 }
 
 /* Said once: a guest must not fill the host's log. */

@@ -28,6 +28,9 @@
 /* Descriptors that a device may have polled. */
 #define VMM_VIRTIO_POLLS 3
 
+/* Alignment of a legacy used ring before the driver says otherwise. */
+#define VMM_VIRTIO_DEFAULT_ALIGN 4096
+
 /* Status bits. */
 #define VMM_VIRTIO_DRIVER_OK 4u
 #define VMM_VIRTIO_FEATURES_OK 8u
@@ -206,6 +209,9 @@ void vmm_virtio_stop(struct vmm_virtio *device);
  */
 void vmm_virtio_pause(struct vmm_virtio *device);
 void vmm_virtio_resume(struct vmm_virtio *device);
+
+/* The machine, which is paused, is reset: transport, queues and the kind. */
+void vmm_virtio_power_on(struct vmm_virtio *device);
 
 /* One round of the worker; for tests that have none. -1 waits. */
 void vmm_virtio_work(struct vmm_virtio *device, int timeout_ms);

@@ -44,8 +44,12 @@ static void get_config(void *opaque, uint8_t *config)
 static void set_config(void *opaque, const uint8_t *config)
 {
     struct vmm_virtio_balloon *balloon = opaque;
+    uint32_t before = balloon->actual;
 
     balloon->actual = vmm_get_le32(config + CONFIG_ACTUAL);
+    if (balloon->actual != before && balloon->changed) {
+        balloon->changed(balloon->changed_opaque);
+    }
     if (vmm_virtio_has(&balloon->device, F_PAGE_POISON)) {
         balloon->poison = vmm_get_le32(config + CONFIG_POISON);
     }
@@ -186,6 +190,16 @@ void vmm_virtio_balloon_set_target(struct vmm_virtio_balloon *balloon,
     balloon->num_pages = pages;
     vmm_virtio_config_changed(&balloon->device);
     pthread_mutex_unlock(&balloon->device.lock);
+}
+
+uint32_t vmm_virtio_balloon_actual(struct vmm_virtio_balloon *balloon)
+{
+    uint32_t actual;
+
+    pthread_mutex_lock(&balloon->device.lock);
+    actual = balloon->actual;
+    pthread_mutex_unlock(&balloon->device.lock);
+    return actual;
 }
 
 /* --- The section --- */

@@ -20,6 +20,9 @@ struct vmm_virtio_balloon {
     /* What the guest fills free pages with, if it says so. */
     uint32_t poison;
     bool reporting;
+    /* Called with the lock held when `actual` has changed; or NULL. */
+    void (*changed)(void *opaque);
+    void *changed_opaque;
 };
 
 extern const struct gw_vmstate vmm_virtio_balloon_vmstate;
@@ -32,5 +35,8 @@ void vmm_virtio_balloon_deinit(struct vmm_virtio_balloon *balloon);
 /* The host wants so many pages of 4 KiB. Any thread. */
 void vmm_virtio_balloon_set_target(struct vmm_virtio_balloon *balloon,
                                    uint32_t pages);
+
+/* How many pages the guest says that it has given. Any thread. */
+uint32_t vmm_virtio_balloon_actual(struct vmm_virtio_balloon *balloon);
 
 #endif

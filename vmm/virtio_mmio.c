@@ -270,6 +270,22 @@ static void reset_registers(struct vmm_virtio *device)
     }
 }
 
+void vmm_virtio_power_on(struct vmm_virtio *device)
+{
+    pthread_mutex_lock(&device->lock);
+    vmm_virtio_reset(device);
+    device->host_features_sel = 0;
+    device->guest_features_sel = 0;
+    device->guest_page_shift = 0;
+    memset(device->mmio_features, 0, sizeof(device->mmio_features));
+    memset(device->mmio_queues, 0, sizeof(device->mmio_queues));
+    for (unsigned int i = 0; i < device->n_queues; i++) {
+        device->queues[i].align = VMM_VIRTIO_DEFAULT_ALIGN;
+    }
+    device->reported = false;
+    pthread_mutex_unlock(&device->lock);
+}
+
 static void write_status(struct vmm_virtio *device, uint32_t value)
 {
     uint8_t status = (uint8_t)value;

@@ -273,6 +273,17 @@ int vmm_virtio_set_add_devices(struct vmm_virtio_set *set,
     return 0;
 }
 
+struct vmm_virtio_balloon *
+vmm_virtio_set_balloon(const struct vmm_virtio_set *set)
+{
+    for (unsigned int i = 0; i < set->n_members; i++) {
+        if (set->members[i].device->ops->id == VMM_VIRTIO_ID_BALLOON) {
+            return set->members[i].object;
+        }
+    }
+    return NULL;
+}
+
 uint32_t vmm_virtio_set_slots(const struct vmm_virtio_set *set)
 {
     uint32_t slots = 0;
@@ -281,6 +292,13 @@ uint32_t vmm_virtio_set_slots(const struct vmm_virtio_set *set)
         slots |= 1u << set->members[i].slot;
     }
     return slots;
+}
+
+void vmm_virtio_set_reset(struct vmm_virtio_set *set)
+{
+    for (unsigned int i = 0; i < set->n_members; i++) {
+        vmm_virtio_power_on(set->members[i].device);
+    }
 }
 
 void vmm_virtio_set_pause(struct vmm_virtio_set *set)

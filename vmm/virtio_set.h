@@ -15,6 +15,7 @@
 #include "virtio_options.h"
 
 struct gw_machine;
+struct vmm_virtio_balloon;
 
 /* One device. */
 struct vmm_virtio_member {
@@ -59,10 +60,15 @@ int vmm_virtio_set_add_devices(struct vmm_virtio_set *set,
                                struct gw_machine *machine,
                                struct gw_error **errp) GW_MUST_CHECK;
 
+/* The balloon, or NULL. */
+struct vmm_virtio_balloon *
+vmm_virtio_set_balloon(const struct vmm_virtio_set *set);
+
 /* Bit n: slot n has a device. */
 uint32_t vmm_virtio_set_slots(const struct vmm_virtio_set *set);
 
 /* As of each device. */
+void vmm_virtio_set_reset(struct vmm_virtio_set *set);
 void vmm_virtio_set_pause(struct vmm_virtio_set *set);
 void vmm_virtio_set_resume(struct vmm_virtio_set *set);
 

@@ -4,8 +4,8 @@
  * A control object belongs to one machine and holds the migration settings,
  * descriptors handed over by name and in sets, and the current migrations.
  * Monitors are attached to it: QMP servers and HMP terminals, each with a
- * thread of the library's; the embedder gives descriptors and gets everything
- * else.
+ * thread of the library's; the embedder gives descriptors, commands of its own
+ * if it has any (command.h), and gets everything else.
  */
 #ifndef GW_GODWIT_CONTROL_H
 #define GW_GODWIT_CONTROL_H

@@ -5,6 +5,7 @@
 #define GW_GODWIT_GODWIT_H
 
 #include <godwit/address.h>
+#include <godwit/command.h>
 #include <godwit/compat.h>
 #include <godwit/control.h>
 #include <godwit/error.h>

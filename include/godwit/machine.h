@@ -67,14 +67,18 @@ enum gw_event_type {
     GW_EVENT_MIGRATION,      /* status: the migration changed its state */
     GW_EVENT_MIGRATION_PASS, /* pass: a dirty bitmap sync, from 1 */
     GW_EVENT_SHUTDOWN,       /* reason, guest: the machine ends */
+    GW_EVENT_POWERDOWN,      /* the guest is asked to switch itself off */
+    GW_EVENT_RESET,          /* reason, guest: the machine starts again */
+    GW_EVENT_BALLOON_CHANGE, /* actual_bytes: what the balloon leaves */
 };
 
 struct gw_event {
     enum gw_event_type type;
     enum gw_migration_status status; /* of GW_EVENT_MIGRATION */
     uint64_t pass;                   /* of GW_EVENT_MIGRATION_PASS */
-    const char *reason;              /* of GW_EVENT_SHUTDOWN, as in QMP */
-    bool guest;                      /* of GW_EVENT_SHUTDOWN: guest did it */
+    const char *reason;    /* of GW_EVENT_SHUTDOWN and _RESET, as in QMP */
+    bool guest;            /* of the same: the guest did it */
+    uint64_t actual_bytes; /* of GW_EVENT_BALLOON_CHANGE */
 };
 
 /*
@@ -212,6 +216,25 @@ GW_API void gw_machine_set_autostart(struct gw_machine *machine,
  */
 GW_API void gw_machine_guest_stopped(struct gw_machine *machine,
                                      enum gw_run_state state);
+
+/*
+ * Resets the machine, as the guest wants it or a monitor's `system_reset`:
+ * emits RESET with `reason` (QMP's: "guest-reset", "host-qmp-system-reset")
+ * and `guest`, then calls `reset`, which gives all devices, vCPUs and memory
+ * the state of a cold start. It is called with the machine paused and on the
+ * caller's thread, and must not change the run state itself.
+ *
+ * A guest that runs is paused for it and goes on, without STOP and RESUME;
+ * otherwise the run state becomes `prelaunch`. In `inmigrate` there is nothing
+ * to reset: `reset` is not called. A live migration goes on: what `reset` has
+ * written to RAM is told with gw_ram_block_wrote. -EBUSY while a migration
+ * finishes: it has the state in its hands. If `reset` fails the run state is
+ * `internal-error`. Not from a vCPU's thread. Since 0.1.
+ */
+GW_API int gw_machine_reset(struct gw_machine *machine, const char *reason,
+                            bool guest,
+                            int (*reset)(void *opaque, struct gw_error **errp),
+                            void *opaque, struct gw_error **errp) GW_MUST_CHECK;
 
 /*
  * Adds a listener for events. Remove with the same pair of arguments; after

@@ -152,19 +152,26 @@ static int pause_guest(struct gw_machine *machine, enum gw_run_state state,
     return 0;
 }
 
-/* Called with run_lock held. Once the guest ran, its memory is not zero. */
-static int resume_guest(struct gw_machine *machine, struct gw_error **errp)
+/* Once the guest ran or was booted again, its memory is not zero. */
+static void forget_zeros(struct gw_machine *machine)
 {
-    enum gw_run_state before = gw_machine_run_state(machine);
     struct gw_ram_block *block;
-    int r;
 
     pthread_mutex_lock(&machine->lock);
     for (block = machine->blocks; block; block = block->next) {
         block->is_pristine = false;
     }
-    machine->run_state = GW_RUN_STATE_RUNNING;
     pthread_mutex_unlock(&machine->lock);
+}
+
+/* Called with run_lock held. */
+static int resume_guest(struct gw_machine *machine, struct gw_error **errp)
+{
+    enum gw_run_state before = gw_machine_run_state(machine);
+    int r;
+
+    forget_zeros(machine);
+    set_state(machine, GW_RUN_STATE_RUNNING);
     emit(machine, GW_EVENT_RESUME);
     r = machine->ops->resume(machine->opaque, errp);
     if (r < 0) {
@@ -263,6 +270,70 @@ void gw_machine_guest_stopped(struct gw_machine *machine,
         emit(machine, GW_EVENT_STOP);
     }
     pthread_mutex_unlock(&machine->run_lock);
+}
+
+/* Called with run_lock held, the machine paused. */
+static int reset_paused(struct gw_machine *machine,
+                        int (*reset)(void *opaque, struct gw_error **errp),
+                        void *opaque, bool was_running, struct gw_error **errp)
+{
+    int r = reset(opaque, errp);
+
+    forget_zeros(machine);
+    if (r < 0) {
+        set_state(machine, GW_RUN_STATE_INTERNAL_ERROR);
+        r = gw_error_prefix(errp, r, "cannot reset the machine");
+    } else if (!was_running) {
+        set_state(machine, GW_RUN_STATE_PRELAUNCH);
+    } else {
+        r = machine->ops->resume(machine->opaque, errp);
+        if (r < 0) {
+            set_state(machine, GW_RUN_STATE_PAUSED);
+            r = gw_error_prefix(errp, r, "cannot resume the guest");
+        }
+    }
+    if (r < 0 && was_running) {
+        emit(machine, GW_EVENT_STOP);
+    }
+    return r;
+}
+
+static int reset_locked(struct gw_machine *machine,
+                        const struct gw_event *event,
+                        int (*reset)(void *opaque, struct gw_error **errp),
+                        void *opaque, struct gw_error **errp)
+{
+    enum gw_run_state state = gw_machine_run_state(machine);
+    const bool was_running = state == GW_RUN_STATE_RUNNING;
+
+    if (state == GW_RUN_STATE_FINISH_MIGRATE) {
+        return gw_error_set(errp, -EBUSY, "Migration is not finalized yet");
+    }
+    if (was_running) {
+        int r = machine->ops->pause(machine->opaque, errp);
+
+        if (r < 0) {
+            return gw_error_prefix(errp, r, "cannot pause the guest");
+        }
+    }
+    gw_machine_emit(machine, event);
+    return state == GW_RUN_STATE_INMIGRATE
+               ? 0
+               : reset_paused(machine, reset, opaque, was_running, errp);
+}
+
+int gw_machine_reset(struct gw_machine *machine, const char *reason, bool guest,
+                     int (*reset)(void *opaque, struct gw_error **errp),
+                     void *opaque, struct gw_error **errp)
+{
+    const struct gw_event event = {
+        .type = GW_EVENT_RESET, .reason = reason, .guest = guest};
+    int r;
+
+    pthread_mutex_lock(&machine->run_lock);
+    r = reset_locked(machine, &event, reset, opaque, errp);
+    pthread_mutex_unlock(&machine->run_lock);
+    return r;
 }
 
 int gw_machine_enter_finish(struct gw_machine *machine,

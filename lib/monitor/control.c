@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "migrate/settings.h"
+#include "monitor/added.h"
 #include "monitor/monitor.h"
 
 static bool is_busy(enum gw_migration_status status)
@@ -48,6 +49,9 @@ static bool is_wanted(struct gw_control *control, enum gw_event_type type)
     case GW_EVENT_STOP:
     case GW_EVENT_RESUME:
     case GW_EVENT_SHUTDOWN:
+    case GW_EVENT_POWERDOWN:
+    case GW_EVENT_RESET:
+    case GW_EVENT_BALLOON_CHANGE:
         break;
     }
     return true;
@@ -125,6 +129,7 @@ struct gw_control *gw_control_free(struct gw_control *control)
     end_migration(control->incoming);
     gw_machine_remove_listener(control->machine, on_event, control);
     gw_error_free(control->start_error);
+    gw_added_free(control);
     gw_fds_deinit(&control->fds);
     gw_fdsets_free(control->fdsets);
     gw_settings_deinit(&control->settings);

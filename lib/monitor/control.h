@@ -17,12 +17,15 @@
 
 #include "monitor/fds.h"
 
+struct gw_added;
+
 struct gw_control {
     /* constant after creation */
     struct gw_machine *machine;
     const struct gw_control_ops *ops; /* may be NULL */
     void *opaque;                     /* handed to ops */
     struct gw_fdsets *fdsets;         /* owned; has its own lock */
+    struct gw_added *added;           /* the embedder's commands; owned */
     int stop_fd; /* eventfd: readable when everything is to end */
 
     /* held while a command runs; guards this group */

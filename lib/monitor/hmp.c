@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/util.h"
+#include "monitor/added.h"
 #include "monitor/control.h"
 #include "monitor/hmp_args.h"
 
@@ -93,6 +94,32 @@ static void print_help(struct gw_hmp *hmp, const struct command *command,
                      command->name, command->usage, command->help);
 }
 
+static void print_added_help(struct gw_hmp *hmp,
+                             const struct gw_command *command)
+{
+    gw_buffer_printf(hmp->out, "%s %s -- %s\n", command->hmp_name,
+                     command->usage, command->help);
+}
+
+/* A command of the embedder's, or none. */
+static void help_added(struct gw_hmp *hmp, const char *name, bool is_info)
+{
+    GW_AUTO_BUFFER struct gw_buffer full = {0};
+    struct gw_added_command added;
+
+    gw_buffer_printf(&full, "%s%s", is_info ? "info " : "", name);
+    gw_buffer_put_u8(&full, '\0');
+    if (!gw_buffer_ok(&full)) {
+        return;
+    }
+    if (gw_added_find(hmp->control, (char *)full.data, true, &added)) {
+        print_added_help(hmp, added.command);
+    } else {
+        gw_buffer_printf(hmp->out, "unknown command: '%s'\n",
+                         (char *)full.data);
+    }
+}
+
 static void help(struct gw_hmp *hmp, const struct gw_hmp_args *args)
 {
     const char *name = gw_hmp_word(args, 0);
@@ -112,8 +139,7 @@ static void help(struct gw_hmp *hmp, const struct gw_hmp_args *args)
     if (command) {
         print_help(hmp, command, is_info);
     } else {
-        gw_buffer_printf(hmp->out, "unknown command: '%s%s'\n",
-                         is_info ? "info " : "", name);
+        help_added(hmp, name, is_info);
     }
 }
 
@@ -159,10 +185,18 @@ static void list_commands(struct gw_hmp *hmp, bool is_info)
 {
     const struct command *table = is_info ? info_commands : commands;
     size_t n = is_info ? GW_ARRAY_SIZE(info_commands) : GW_ARRAY_SIZE(commands);
+    struct gw_added_command added;
     size_t i;
 
     for (i = 0; i < n; i++) {
         print_help(hmp, &table[i], is_info);
+    }
+    for (i = 0; gw_added_at(hmp->control, (unsigned int)i, &added); i++) {
+        const char *name = added.command->hmp_name;
+
+        if (name && (strncmp(name, "info ", 5) == 0) == is_info) {
+            print_added_help(hmp, added.command);
+        }
     }
 }
 
@@ -199,7 +233,28 @@ static const struct command *find_command(const char *name, bool is_info)
     return NULL;
 }
 
-const char *gw_hmp_command_name(unsigned int index)
+bool gw_hmp_has_command(const char *name)
+{
+    const bool is_info = strncmp(name, "info ", 5) == 0;
+
+    return find_command(name + (is_info ? 5 : 0), is_info) != NULL;
+}
+
+/* The embedder's, of those that have a name in HMP. */
+static const char *added_name(struct gw_control *control, unsigned int index)
+{
+    struct gw_added_command added;
+    unsigned int i;
+
+    for (i = 0; gw_added_at(control, i, &added); i++) {
+        if (added.command->hmp_name && index-- == 0) {
+            return added.command->hmp_name;
+        }
+    }
+    return NULL;
+}
+
+const char *gw_hmp_command_name(struct gw_control *control, unsigned int index)
 {
     static const char *const names[] = {
         "closefd",
@@ -221,7 +276,9 @@ const char *gw_hmp_command_name(unsigned int index)
         "stop",
     };
 
-    return index < GW_ARRAY_SIZE(names) ? names[index] : NULL;
+    return index < GW_ARRAY_SIZE(names)
+               ? names[index]
+               : added_name(control, index - GW_ARRAY_SIZE(names));
 }
 
 /* Takes "-x" words that come first. */
@@ -315,6 +372,7 @@ void gw_hmp_run(struct gw_hmp *hmp, const char *line)
     GW_AUTO_BUFFER struct gw_buffer typed = {0};
     GW_AUTO_BUFFER struct gw_buffer sub = {0};
     const struct command *command;
+    struct gw_added_command added;
     const char *rest;
     bool is_info;
 
@@ -341,6 +399,8 @@ void gw_hmp_run(struct gw_hmp *hmp, const char *line)
         find_command(is_info ? (char *)sub.data : (char *)typed.data, is_info);
     if (command) {
         run_command(hmp, command, (char *)typed.data, line);
+    } else if (gw_added_find(hmp->control, (char *)typed.data, true, &added)) {
+        gw_added_run_line(hmp, &added, line);
     } else {
         gw_buffer_printf(hmp->out, "unknown command: '%s'\n",
                          (char *)typed.data);

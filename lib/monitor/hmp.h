@@ -30,8 +30,14 @@ struct gw_hmp {
 /* Executes one line; the lock is held. */
 void gw_hmp_run(struct gw_hmp *hmp, const char *line);
 
-/* Names of commands ("migrate", "info status"), for completion; or NULL. */
-const char *gw_hmp_command_name(unsigned int index);
+/*
+ * Names of commands ("migrate", "info status"), the embedder's last, for
+ * completion; or NULL.
+ */
+const char *gw_hmp_command_name(struct gw_control *control, unsigned int index);
+
+/* Whether the library has a command of that name, "info" and all. */
+bool gw_hmp_has_command(const char *name);
 
 /* What a command line gave. */
 struct gw_hmp_args {

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool gw_hmp_at_end(const char **at)
@@ -73,6 +74,35 @@ int gw_hmp_next_word(const char **at, struct gw_buffer *word,
     }
     gw_buffer_put_u8(word, '\0');
     return gw_buffer_ok(word) ? 1 : -EINVAL;
+}
+
+int gw_hmp_next_number(const char **at, int64_t *ret,
+                       struct gw_buffer *complaint)
+{
+    bool is_negative = false;
+    unsigned long long number;
+    char *end;
+
+    if (!gw_hmp_at_end(at) && (**at == '-' || **at == '+')) {
+        is_negative = *(*at)++ == '-';
+    }
+    if (gw_hmp_at_end(at)) {
+        gw_buffer_printf(complaint, "unexpected end of expression\n");
+        return -EINVAL;
+    }
+    if (!isdigit((unsigned char)**at)) {
+        gw_buffer_printf(complaint, "invalid char '%c' in expression\n", **at);
+        return -EINVAL;
+    }
+    errno = 0;
+    number = strtoull(*at, &end, 0);
+    if (errno == ERANGE || number > INT64_MAX) {
+        gw_buffer_printf(complaint, "number too large\n");
+        return -EINVAL;
+    }
+    *at = end;
+    *ret = is_negative ? -(int64_t)number : (int64_t)number;
+    return 0;
 }
 
 int gw_hmp_parse_bool(const char *text, bool *ret)

@@ -42,16 +42,16 @@ static char *get_prompt(EditLine *edit)
 }
 
 /* All words that may be completed, one after the other. */
-static const char *candidate(unsigned int index)
+static const char *candidate(struct gw_control *control, unsigned int index)
 {
     const struct gw_parameter_info *info;
     unsigned int n = 0;
 
-    while (gw_hmp_command_name(n)) {
+    while (gw_hmp_command_name(control, n)) {
         n++;
     }
     if (index < n) {
-        return gw_hmp_command_name(index);
+        return gw_hmp_command_name(control, index);
     }
     index -= n;
     if (index < GW_CAP_COUNT) {
@@ -87,6 +87,7 @@ static size_t word_start(const char *line, size_t len, bool *ret_is_command)
 static void complete(EditLine *edit)
 {
     const LineInfo *info = el_line(edit);
+    struct gw_control *control = editor_of(edit)->monitor->control;
     size_t len = (size_t)(info->cursor - info->buffer);
     bool is_command;
     size_t start = word_start(info->buffer, len, &is_command);
@@ -97,8 +98,8 @@ static void complete(EditLine *edit)
     const char *name;
     unsigned int i;
 
-    for (i = 0; (name = candidate(i)); i++) {
-        bool names_command = i < 64 && gw_hmp_command_name(i);
+    for (i = 0; (name = candidate(control, i)); i++) {
+        bool names_command = gw_hmp_command_name(control, i) != NULL;
         size_t same = 0;
 
         if (names_command != is_command || strncmp(name, word, word_len)) {

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/schema.h"
 #include "base/util.h"
+#include "monitor/added.h"
 #include "monitor/hmp.h"
 
 static json_t *query_version(struct gw_qmp_call *call, json_t *arguments,
@@ -134,14 +135,20 @@ static json_t *query_commands(struct gw_qmp_call *call, json_t *arguments,
                               struct gw_error **errp)
 {
     json_t *list = json_array();
+    struct gw_added_command added;
+    unsigned int n;
     size_t i, j;
 
-    (void)call;
     (void)arguments;
     (void)errp;
     for (i = 0; i < GW_ARRAY_SIZE(tables); i++) {
         for (j = 0; tables[i][j].name; j++) {
             add_name(list, tables[i][j].name);
+        }
+    }
+    for (n = 0; gw_added_at(call->control, n, &added); n++) {
+        if (added.command->name) {
+            add_name(list, added.command->name);
         }
     }
     /* The session answers this one. */
@@ -180,22 +187,29 @@ static const struct gw_qmp_command *find_command(const char *name)
     return NULL;
 }
 
+bool gw_qmp_has_command(const char *name)
+{
+    return find_command(name) || strcmp(name, "qmp_capabilities") == 0;
+}
+
 json_t *gw_qmp_execute(struct gw_control *control, const char *name,
                        json_t *arguments, int *received_fd,
                        struct gw_error **errp)
 {
     struct gw_qmp_call call = {.control = control, .received_fd = received_fd};
     const struct gw_qmp_command *command = find_command(name);
+    struct gw_added_command added;
     json_t *given;
     json_t *reply;
 
-    if (!command) {
+    if (!command && !gw_added_find(control, name, false, &added)) {
         gw_error_set_class(errp, GW_ERROR_COMMAND_NOT_FOUND, -ENOENT,
                            "The command %s has not been found", name);
         return NULL;
     }
     given = arguments ? json_incref(arguments) : json_object();
-    reply = run(command, &call, given, errp);
+    reply = command ? run(command, &call, given, errp)
+                    : gw_added_execute(control, &added, given, errp);
     json_decref(given);
     return reply;
 }

@@ -5,6 +5,7 @@
 #define GW_MONITOR_QMP_COMMAND_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include <godwit/error.h>
 
@@ -54,6 +55,9 @@ static inline const char *gw_qmp_string(const json_t *arguments,
 json_t *gw_qmp_execute(struct gw_control *control, const char *name,
                        json_t *arguments, int *received_fd,
                        struct gw_error **errp);
+
+/* Whether the library has a command of that name. */
+bool gw_qmp_has_command(const char *name);
 
 /* {"qemu": {...}, "package": ...}, as in the greeting. */
 json_t *gw_qmp_version(void);

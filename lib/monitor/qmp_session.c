@@ -274,10 +274,14 @@ static json_t *data_of(const struct gw_event *event)
     case GW_EVENT_MIGRATION_PASS:
         return json_pack("{s:o}", "pass", gw_qmp_uint(event->pass));
     case GW_EVENT_SHUTDOWN:
+    case GW_EVENT_RESET:
         return json_pack("{s:b, s:s}", "guest", (int)event->guest, "reason",
                          event->reason);
+    case GW_EVENT_BALLOON_CHANGE:
+        return json_pack("{s:o}", "actual", gw_qmp_uint(event->actual_bytes));
     case GW_EVENT_STOP:
     case GW_EVENT_RESUME:
+    case GW_EVENT_POWERDOWN:
         break;
     }
     return NULL;
@@ -296,6 +300,12 @@ static const char *event_name(enum gw_event_type type)
         return "MIGRATION_PASS";
     case GW_EVENT_SHUTDOWN:
         return "SHUTDOWN";
+    case GW_EVENT_POWERDOWN:
+        return "POWERDOWN";
+    case GW_EVENT_RESET:
+        return "RESET";
+    case GW_EVENT_BALLOON_CHANGE:
+        return "BALLOON_CHANGE";
     }
     return "UNKNOWN";
 }

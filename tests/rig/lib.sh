@@ -151,13 +151,15 @@ qemu_start()
     echo $! >"/tmp/$name.pid"
 }
 
-# godwit_start NAME OPTION...: godwit on KVM in the background, driven alike
+# godwit_start NAME OPTION...: godwit on KVM in the background, driven alike. A
+# guest that resets ends it, for that is how a panic ends; REBOOT= lets it go on
 godwit_start()
 {
     name=$1
     shift
     pipe "/tmp/$name.in"
-    godwit run --accel kvm --serial "file:/tmp/$name.serial" --monitor stdio \
+    # shellcheck disable=SC2086 # no word if it is empty
+    godwit run --accel kvm ${REBOOT---no-reboot} --serial "file:/tmp/$name.serial" --monitor stdio \
         "$@" 0<>"/tmp/$name.in" >"/tmp/$name.monitor" 2>"/tmp/$name.stderr" &
     echo $! >"/tmp/$name.pid"
 }

@@ -295,6 +295,7 @@ static void test_ged__the_guest_takes_an_event_once(void **state)
     vmm_ged_init(&ged, &ioapic);
     sent_vector = 0;
     vmm_ged_press_power_button(&ged);
+    vmm_ged_restart(&ged);
     assert_int_equal(sent_vector, 0x31);
     assert_int_equal(vmm_ged_bus_ops.read(&ged, 0, 4), 2);
     assert_int_equal(vmm_ged_bus_ops.read(&ged, 0, 4), 0);

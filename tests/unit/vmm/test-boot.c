@@ -17,7 +17,9 @@
 
 #include "acpi.h"
 #include "beat_elf.h"
+#include "boot_files.h"
 #include "firmware.h"
+#include "options.h"
 #include "util.h"
 
 static void init_memory(struct vmm_memory *memory, uint64_t bytes, bool share)
@@ -164,6 +166,7 @@ static void make_file(char *path, size_t size)
 static void test_boot__linux_with_acpi_and_initrd(void **state)
 {
     char path[] = "/tmp/godwit-initrd-XXXXXX";
+    VMM_AUTO_FILE_MAP struct vmm_file_map initrd = {0};
     struct vmm_acpi_config tables = {.n_cpus = 2};
     struct vmm_firmware firmware;
     struct vmm_memory memory;
@@ -172,13 +175,16 @@ static void test_boot__linux_with_acpi_and_initrd(void **state)
     uint8_t image[4096];
     struct vmm_boot_config config = {.image = image,
                                      .image_size = sizeof(image),
-                                     .initrd = path,
+                                     .initrd_name = path,
                                      .cmdline = "sixteen letters!",
                                      .acpi = &acpi};
     const uint8_t *page;
 
     make_linux(image, sizeof(image));
     make_file(path, 5000);
+    assert_int_equal(vmm_file_map(path, &initrd, NULL), 0);
+    config.initrd = initrd.bytes;
+    config.initrd_size = initrd.size;
     init_memory(&memory, 64 << 20, false);
     assert_int_equal(vmm_firmware_init(&firmware, 0x10000, NULL), 0);
     config.firmware = firmware.host;
@@ -229,29 +235,30 @@ static void expect_no_boot(uint64_t ram, const struct vmm_boot_config *config,
 
 static void test_boot__what_does_not_fit_is_refused(void **state)
 {
-    char path[] = "/tmp/godwit-initrd-XXXXXX";
+    VMM_AUTO_FREE uint8_t *initrd = calloc(1, 1 << 20);
     uint8_t image[4096];
     struct vmm_boot_config config = {
         .image = image, .image_size = sizeof(image), .cmdline = ""};
 
     make_linux(image, sizeof(image));
-    make_file(path, 1 << 20);
     expect_no_boot((32 << 20) - 4096, &config,
                    "Linux needs guest RAM up to 0x2000000, there is room up "
                    "to 0x1fff000");
-    config.initrd = path;
-    expect_no_boot((33 << 20) - 4096, &config, "does not fit guest RAM");
-    config.initrd = "/nonexistent/initrd";
-    expect_no_boot(64 << 20, &config, "initrd: cannot open");
-    config.initrd = NULL;
+    config.initrd = initrd;
+    config.initrd_size = 1 << 20;
+    config.initrd_name = "some/initrd";
+    expect_no_boot((33 << 20) - 4096, &config,
+                   "initrd 'some/initrd' of 1048576 bytes does not fit guest "
+                   "RAM");
+    config.initrd_size = 0;
     config.cmdline = "seventeen letters";
     expect_no_boot(64 << 20, &config, "of 17 bytes, at most 16 fit");
-    unlink(path);
 }
 
 static void test_firmware__is_loaded_if_it_fits(void **state)
 {
     char path[] = "/tmp/godwit-initrd-XXXXXX";
+    VMM_AUTO_FILE_MAP struct vmm_file_map file = {0};
     struct gw_error *error = NULL;
     struct vmm_firmware firmware;
     struct vmm_memory memory;
@@ -259,13 +266,15 @@ static void test_firmware__is_loaded_if_it_fits(void **state)
 
     make_file(path, 0x10000);
     assert_int_equal(vmm_firmware_init(&firmware, 0x20000, NULL), 0);
-    assert_int_equal(vmm_firmware_load(&firmware, path, &error), -EINVAL);
+    assert_int_equal(vmm_file_map(path, &file, NULL), 0);
+    assert_int_equal(vmm_firmware_load(&firmware, path, &file, &error),
+                     -EINVAL);
     assert_non_null(
         strstr(gw_error_text(error), "65536 bytes, there is room for 131072"));
     gw_error_free(error);
     vmm_firmware_deinit(&firmware);
     assert_int_equal(vmm_firmware_init(&firmware, 0x10000, NULL), 0);
-    assert_int_equal(vmm_firmware_load(&firmware, path, NULL), 0);
+    assert_int_equal(vmm_firmware_load(&firmware, path, &file, NULL), 0);
     assert_memory_equal(firmware.host, "initrd", 6);
     /* What a guest's address is: RAM, firmware twice, nothing. */
     init_memory(&memory, 2 << 20, false);
@@ -303,21 +312,74 @@ static void test_boot__long_command_line_is_refused(void **state)
     vmm_memory_deinit(&memory);
 }
 
-static void test_boot__missing_kernel_is_named(void **state)
+static void expect_no_file(const struct vmm_options *options, const char *text)
 {
-    struct vmm_boot_config config = {.kernel = "/nonexistent/kernel",
-                                     .cmdline = ""};
+    struct vmm_boot_files files;
     struct gw_error *error = NULL;
-    struct vmm_memory memory;
+
+    assert_int_equal(vmm_boot_files_open(&files, options, &error), -ENOENT);
+    assert_string_equal(gw_error_text(error), text);
+    gw_error_free(error);
+    assert_null(files.kernel.bytes);
+    vmm_boot_files_close(&files);
+}
+
+static void test_boot__missing_files_are_named(void **state)
+{
+    char path[] = "/tmp/godwit-initrd-XXXXXX";
+    struct vmm_options options = {.kernel = "/nonexistent/kernel"};
+
+    make_file(path, 5000);
+    expect_no_file(&options, "kernel: cannot open '/nonexistent/kernel': "
+                             "No such file or directory");
+    options.kernel = path;
+    options.initrd = "/nonexistent/initrd";
+    expect_no_file(&options, "initrd: cannot open '/nonexistent/initrd': "
+                             "No such file or directory");
+    options.initrd = path;
+    options.bios = "/nonexistent/bios";
+    expect_no_file(&options, "firmware: cannot open '/nonexistent/bios': "
+                             "No such file or directory");
+    unlink(path);
+}
+
+/* A reset boots what the cold start did. */
+static void test_boot__files_outlive_their_names(void **state)
+{
+    char path[] = "/tmp/godwit-initrd-XXXXXX";
+    struct vmm_options options = {.kernel = path};
+    struct vmm_boot_files files;
+
+    make_file(path, 5000);
+    assert_int_equal(vmm_boot_files_open(&files, &options, NULL), 0);
+    unlink(path);
+    assert_int_equal(files.kernel.size, 5000);
+    assert_memory_equal(files.kernel.bytes, "initrd", 6);
+    assert_null(files.initrd.bytes);
+    assert_null(files.firmware.bytes);
+    vmm_boot_files_close(&files);
+    vmm_boot_files_close(&files);
+}
+
+/* RAM that was used before, as after a reset: nothing of it is relied on. */
+static void test_boot__does_not_rely_on_zeros(void **state)
+{
+    struct vmm_memory fresh;
+    struct vmm_memory used;
     struct vmm_boot boot;
 
-    init_memory(&memory, 2 << 20, false);
-    assert_int_equal(vmm_boot_load(&memory, &config, &boot, &error), -ENOENT);
-    assert_string_equal(gw_error_text(error),
-                        "kernel: cannot open '/nonexistent/kernel': "
-                        "No such file or directory");
-    gw_error_free(error);
-    vmm_memory_deinit(&memory);
+    init_memory(&fresh, 16 << 20, false);
+    init_memory(&used, 16 << 20, false);
+    assert_int_equal(boot_beat(&fresh, "mem=1M", &boot, NULL), 0);
+    assert_int_equal(boot_beat(&used, "mem=2M and more", &boot, NULL), 0);
+    memset(used.host + 0x100000, 0xee, 0x100000);
+    assert_int_equal(boot_beat(&used, "mem=1M", &boot, NULL), 0);
+    assert_memory_equal(used.host + VMM_BOOT_DATA_START,
+                        fresh.host + VMM_BOOT_DATA_START,
+                        VMM_BOOT_CMDLINE - VMM_BOOT_DATA_START);
+    assert_string_equal(used.host + VMM_BOOT_CMDLINE, "mem=1M");
+    vmm_memory_deinit(&fresh);
+    vmm_memory_deinit(&used);
 }
 
 int main(void)
@@ -331,7 +393,9 @@ int main(void)
         cmocka_unit_test(test_boot__what_does_not_fit_is_refused),
         cmocka_unit_test(test_firmware__is_loaded_if_it_fits),
         cmocka_unit_test(test_boot__long_command_line_is_refused),
-        cmocka_unit_test(test_boot__missing_kernel_is_named),
+        cmocka_unit_test(test_boot__missing_files_are_named),
+        cmocka_unit_test(test_boot__files_outlive_their_names),
+        cmocka_unit_test(test_boot__does_not_rely_on_zeros),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

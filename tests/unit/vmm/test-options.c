@@ -145,6 +145,23 @@ static void test_options__dirty_ring(void **state)
           NULL);
 }
 
+static void test_options__what_a_reset_does(void **state)
+{
+    struct vmm_options options;
+
+    parse(&options, NULL, NULL);
+    assert_false(options.no_reboot);
+    parse(&options, NULL, "-no-reboot", NULL);
+    assert_true(options.no_reboot);
+    parse(&options, NULL, "--action", "reboot=shutdown", NULL);
+    assert_true(options.no_reboot);
+    parse(&options, NULL, "--no-reboot", "--action=reboot=reset", NULL);
+    assert_false(options.no_reboot);
+    parse(&options, "option '--action': 'panic=none' is not one of", "--action",
+          "panic=none", NULL);
+    parse(&options, "'reboot' is not one of", "--action", "reboot", NULL);
+}
+
 static void test_options__character_devices(void **state)
 {
     struct vmm_options options;
@@ -386,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_options__memory_sizes),
         cmocka_unit_test(test_options__both_dashes_and_both_value_forms),
         cmocka_unit_test(test_options__dirty_ring),
+        cmocka_unit_test(test_options__what_a_reset_does),
         cmocka_unit_test(test_options__character_devices),
         cmocka_unit_test(test_options__stdio_has_one_user),
         cmocka_unit_test(test_options__uuid),

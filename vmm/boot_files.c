@@ -1,0 +1,41 @@
+/*
+ * Opening what is booted.
+ */
+#include "boot_files.h"
+
+#include "options.h"
+
+static int open_file(const char *path, const char *what,
+                     struct vmm_file_map *ret_map, struct gw_error **errp)
+{
+    int r = path ? vmm_file_map(path, ret_map, errp) : 0;
+
+    return gw_error_prefix(errp, r, "%s", what);
+}
+
+int vmm_boot_files_open(struct vmm_boot_files *files,
+                        const struct vmm_options *options,
+                        struct gw_error **errp)
+{
+    int r;
+
+    *files = (struct vmm_boot_files){0};
+    r = open_file(options->kernel, "kernel", &files->kernel, errp);
+    if (r == 0) {
+        r = open_file(options->initrd, "initrd", &files->initrd, errp);
+    }
+    if (r == 0) {
+        r = open_file(options->bios, "firmware", &files->firmware, errp);
+    }
+    if (r < 0) {
+        vmm_boot_files_close(files);
+    }
+    return r;
+}
+
+void vmm_boot_files_close(struct vmm_boot_files *files)
+{
+    vmm_file_unmap(&files->kernel);
+    vmm_file_unmap(&files->initrd);
+    vmm_file_unmap(&files->firmware);
+}

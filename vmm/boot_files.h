@@ -1,0 +1,30 @@
+/*
+ * The files that the machine boots from: kernel, initial RAM disk, firmware.
+ * They are opened once, before the guest runs, and stay: a reset boots what
+ * the cold start did, whatever has become of their names.
+ */
+#ifndef VMM_BOOT_FILES_H
+#define VMM_BOOT_FILES_H
+
+#include <godwit/error.h>
+
+#include "file_map.h"
+
+struct vmm_options;
+
+/* Those that were not asked for are empty. */
+struct vmm_boot_files {
+    struct vmm_file_map kernel;
+    struct vmm_file_map initrd;
+    struct vmm_file_map firmware;
+};
+
+/* Opens those that the options name. */
+int vmm_boot_files_open(struct vmm_boot_files *files,
+                        const struct vmm_options *options,
+                        struct gw_error **errp) GW_MUST_CHECK;
+
+/* Accepts a zeroed object. */
+void vmm_boot_files_close(struct vmm_boot_files *files);
+
+#endif

@@ -37,7 +37,9 @@ int vmm_virtio_init(struct vmm_virtio *device, const struct vmm_virtio_ops *ops,
     device->ioapic = config->ioapic;
     device->pin = config->pin;
     device->legacy = config->legacy;
-    device->host_features = config->features | COMMON_FEATURES;
+    device->host_features =
+        (config->features | COMMON_FEATURES) & ~config->left_out;
+    device->tolerated_features = config->tolerated;
     if (!config->legacy) {
         device->host_features |= VMM_VIRTIO_BIT(VMM_VIRTIO_F_VERSION_1);
     }

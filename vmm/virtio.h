@@ -44,6 +44,7 @@ enum vmm_virtio_id {
     VMM_VIRTIO_ID_CONSOLE = 3,
     VMM_VIRTIO_ID_RNG = 4,
     VMM_VIRTIO_ID_BALLOON = 5,
+    VMM_VIRTIO_ID_VSOCK = 19,
 };
 
 /*
@@ -96,6 +97,10 @@ struct vmm_virtio_config {
     bool legacy;
     /* Device features that are offered, the transport's left out. */
     uint64_t features;
+    /* Those of the common part that this kind does not offer. */
+    uint64_t left_out;
+    /* Not offered, but a guest that comes in may have them. */
+    uint64_t tolerated;
     uint32_t config_bytes;
 };
 
@@ -107,6 +112,7 @@ struct vmm_virtio {
     unsigned int pin;
     bool legacy;
     uint64_t host_features;
+    uint64_t tolerated_features;
     uint32_t config_bytes;
     unsigned int n_queues;
 

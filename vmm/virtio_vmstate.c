@@ -337,7 +337,8 @@ static int check_features(struct vmm_virtio *device, struct gw_error **errp)
     if (device->guest.features == 0) {
         device->guest.features = device->sent_features;
     }
-    missing = device->guest.features & ~device->host_features;
+    missing = device->guest.features &
+              ~(device->host_features | device->tolerated_features);
     if (missing) {
         return gw_error_set(errp, -EPROTO,
                             "the guest uses features 0x%llx that this device "

@@ -221,7 +221,7 @@ void vmm_virtio_work(struct vmm_virtio *device, int timeout_ms);
 static inline bool vmm_virtio_has(const struct vmm_virtio *device,
                                   unsigned int feature)
 {
-    return device->guest.features & VMM_VIRTIO_BIT(feature);
+    return vmm_virtio_guest_has(&device->guest, feature);
 }
 
 /* The driver runs and the device can serve it. */

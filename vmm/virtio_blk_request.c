@@ -3,7 +3,6 @@
  */
 #include "virtio_blk.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,14 +183,6 @@ static void start(struct vmm_virtio_blk *blk, struct request *request,
     }
 }
 
-static void refuse(struct vmm_virtio_blk *blk, const char *why)
-{
-    VMM_AUTO_ERROR struct gw_error *error = NULL;
-
-    gw_error_set(&error, -EBADMSG, "%s", why);
-    vmm_virtio_break(&blk->device, error);
-}
-
 /* Without a place for the status nothing can be answered. */
 void vmm_virtio_blk_take(struct vmm_virtio_blk *blk, unsigned int queue,
                          const struct vmm_virtio_chain *chain)
@@ -203,13 +194,14 @@ void vmm_virtio_blk_take(struct vmm_virtio_blk *blk, unsigned int queue,
     if (vmm_virtio_chain_read(chain, 0, header, sizeof(header)) !=
             sizeof(header) ||
         chain->n_in == 0) {
-        refuse(blk, "a request without a header or a status");
+        vmm_virtio_break(&blk->device,
+                         "a request without a header or a status");
         return;
     }
     request = calloc(1, sizeof(*request) + (chain->n_out + chain->n_in) *
                                                sizeof(struct iovec));
     if (!request) {
-        refuse(blk, "memory is short for a request");
+        vmm_virtio_break(&blk->device, "memory is short for a request");
         return;
     }
     last = &chain->iov[chain->n_out + chain->n_in - 1];
@@ -244,6 +236,6 @@ void vmm_virtio_blk_redo(struct vmm_virtio_blk *blk,
                                     NULL) == 0) {
         vmm_virtio_blk_take(blk, saved->queue, &device->chain);
     } else {
-        refuse(blk, "a saved request that makes no sense");
+        vmm_virtio_break(&blk->device, "a saved request that makes no sense");
     }
 }

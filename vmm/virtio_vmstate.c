@@ -417,3 +417,26 @@ void vmm_virtio_rewind(struct vmm_virtio *device)
         queue->n_in_flight = 0;
     }
 }
+
+int vmm_virtio_pre_save_hook(void *state, struct gw_error **errp)
+{
+    vmm_virtio_pre_save(state);
+    return 0;
+}
+
+int vmm_virtio_pre_load_hook(void *state, struct gw_error **errp)
+{
+    vmm_virtio_pre_load(state);
+    return 0;
+}
+
+int vmm_virtio_post_load_hook(void *state, uint32_t version,
+                              struct gw_error **errp)
+{
+    int r = vmm_virtio_post_load(state, errp);
+
+    if (r == 0) {
+        vmm_virtio_rewind(state);
+    }
+    return r;
+}

@@ -47,13 +47,13 @@ static bool read_header(struct vmm_virtio_vsock *vsock,
 
     if (vmm_virtio_chain_read(chain, 0, header, sizeof(header)) <
         sizeof(header)) {
-        vmm_virtio_vsock_break(vsock, "a packet without a header");
+        vmm_virtio_break(&vsock->device, "a packet without a header");
         return false;
     }
     vmm_vsock_packet_decode(header, ret_packet);
     if (ret_packet->len > chain->out_bytes - sizeof(header)) {
-        vmm_virtio_vsock_break(vsock,
-                               "a packet that is longer than its buffer");
+        vmm_virtio_break(&vsock->device,
+                         "a packet that is longer than its buffer");
         return false;
     }
     return true;

@@ -69,8 +69,6 @@ void vmm_virtio_vsock_flush(struct vmm_virtio_vsock *vsock);
 /* One packet; false if there is nothing to send, or no buffer for it. */
 bool vmm_virtio_vsock_send_data(struct vmm_virtio_vsock *vsock,
                                 struct vmm_vsock_connection *connection);
-/* The guest has made a mistake in a ring. */
-void vmm_virtio_vsock_break(struct vmm_virtio_vsock *vsock, const char *why);
 /* Forgets all connections. */
 void vmm_virtio_vsock_clear(struct vmm_virtio_vsock *vsock);
 

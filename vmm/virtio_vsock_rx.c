@@ -4,7 +4,6 @@
  */
 #include "virtio_vsock.h"
 
-#include <errno.h>
 #include <linux/virtio_vsock.h>
 #include <string.h>
 
@@ -12,14 +11,6 @@
 
 #define QUEUE_RX VMM_VIRTIO_VSOCK_QUEUE_RX
 #define QUEUE_TX VMM_VIRTIO_VSOCK_QUEUE_TX
-
-void vmm_virtio_vsock_break(struct vmm_virtio_vsock *vsock, const char *why)
-{
-    VMM_AUTO_ERROR struct gw_error *error = NULL;
-
-    gw_error_set(&error, -EBADMSG, "%s", why);
-    vmm_virtio_break(&vsock->device, error);
-}
 
 /* Takes a buffer with room for a header and for so many bytes at least. */
 static bool take_buffer(struct vmm_virtio_vsock *vsock, size_t least,
@@ -32,7 +23,7 @@ static bool take_buffer(struct vmm_virtio_vsock *vsock, size_t least,
         return false;
     }
     if (device->chain.in_bytes < VMM_VSOCK_HEADER_BYTES + least) {
-        vmm_virtio_vsock_break(vsock, "a buffer without room for a packet");
+        vmm_virtio_break(&vsock->device, "a buffer without room for a packet");
         return false;
     }
     room = device->chain.in_bytes - VMM_VSOCK_HEADER_BYTES;

@@ -11,32 +11,15 @@ static const struct gw_field fields[] = {
     GW_FIELD_END,
 };
 
-static int pre_save(void *state, struct gw_error **errp)
-{
-    struct vmm_virtio_vsock *vsock = state;
-
-    vmm_virtio_pre_save(&vsock->device);
-    return 0;
-}
-
-static int pre_load(void *state, struct gw_error **errp)
-{
-    struct vmm_virtio_vsock *vsock = state;
-
-    vmm_virtio_pre_load(&vsock->device);
-    return 0;
-}
-
 /* A guest whose driver has not started was connected to nothing. */
 static int post_load(void *state, uint32_t version, struct gw_error **errp)
 {
     struct vmm_virtio_vsock *vsock = state;
-    int r = vmm_virtio_post_load(&vsock->device, errp);
+    int r = vmm_virtio_post_load_hook(state, version, errp);
 
     if (r < 0) {
         return r;
     }
-    vmm_virtio_rewind(&vsock->device);
     vmm_virtio_vsock_clear(vsock);
     vsock->event_due = vmm_virtio_queue_is_ready(
         &vsock->device.queues[VMM_VIRTIO_VSOCK_QUEUE_EVENT]);
@@ -49,7 +32,7 @@ const struct gw_vmstate vmm_virtio_vsock_vmstate = {
     .min_version = 0,
     .size = sizeof(struct vmm_virtio_vsock),
     .fields = fields,
-    .pre_save = pre_save,
-    .pre_load = pre_load,
+    .pre_save = vmm_virtio_pre_save_hook,
+    .pre_load = vmm_virtio_pre_load_hook,
     .post_load = post_load,
 };

@@ -266,6 +266,114 @@ static void test_vsock__slow_program_gets_the_rest(void **state)
     free_bench(bench);
 }
 
+/* --- At speed, with the device's own thread --- */
+
+#define STREAM_BYTES (4u << 20)
+
+/* What the guest has got and not sent back. */
+struct echo {
+    uint8_t bytes[0x10000];
+    size_t n;
+    /* What the device has room for, has taken, and was sent. */
+    uint32_t room;
+    uint32_t taken;
+    uint32_t sent;
+    bool ended;
+};
+
+static void *program_streams(void *opaque)
+{
+    static uint8_t bytes[8192];
+    int fd = *(int *)opaque;
+    size_t sent = 0;
+
+    while (sent < STREAM_BYTES) {
+        ssize_t n;
+
+        for (size_t i = 0; i < sizeof(bytes); i++) {
+            bytes[i] = byte_at(sent + i);
+        }
+        n = write(fd, bytes, sizeof(bytes));
+        if (n < 0) {
+            break;
+        }
+        sent += (size_t)n;
+    }
+    shutdown(fd, SHUT_WR);
+    return NULL;
+}
+
+static void *program_checks(void *opaque)
+{
+    static size_t received;
+
+    received = read_and_check(*(int *)opaque, 0);
+    return &received;
+}
+
+static void guest_takes(struct bench *bench, struct echo *echo)
+{
+    while (has_packet(bench)) {
+        take_packet(bench);
+        echo->room = bench->packet.room;
+        echo->taken = bench->packet.taken;
+        if (bench->packet.op == RW) {
+            assert_true(bench->packet.len <= sizeof(echo->bytes) - echo->n);
+            memcpy(echo->bytes + echo->n, bench->data, bench->packet.len);
+            echo->n += bench->packet.len;
+        } else if (bench->packet.op == SHUTDOWN) {
+            echo->ended = true;
+        }
+    }
+}
+
+static void guest_echoes(struct bench *bench, struct echo *echo)
+{
+    size_t credit = echo->room - (echo->sent - echo->taken);
+    size_t n = echo->n < credit ? echo->n : credit;
+
+    if (n == 0) {
+        usleep(100);
+        return;
+    }
+    bench->taken += (uint32_t)n;
+    guest_writes(bench, PROGRAM_PORT, echo->bytes, (uint32_t)n);
+    echo->sent += (uint32_t)n;
+    echo->n -= n;
+    memmove(echo->bytes, echo->bytes + n, echo->n);
+}
+
+static void test_vsock__streams_both_ways(void **state)
+{
+    struct bench *bench = new_bench();
+    int fd = open_from_host(bench);
+    struct echo *echo = calloc(1, sizeof(*echo));
+    int64_t end_ns = vmm_now_ns() + INT64_C(60000000000);
+    void *received = NULL;
+    pthread_t threads[2];
+
+    assert_non_null(echo);
+    echo->room = ROOM;
+    fcntl(fd, F_SETFL, 0);
+    assert_int_equal(vmm_virtio_start(bench->driver.device, NULL), 0);
+    pthread_create(&threads[0], NULL, program_streams, &fd);
+    pthread_create(&threads[1], NULL, program_checks, &fd);
+    while ((!echo->ended || echo->n > 0) && vmm_now_ns() < end_ns) {
+        guest_takes(bench, echo);
+        guest_echoes(bench, echo);
+    }
+    assert_true(echo->ended);
+    guest_ends(bench, PROGRAM_PORT, NO_MORE_RECEIVED | NO_MORE_SENT);
+    pthread_join(threads[0], NULL);
+    pthread_join(threads[1], &received);
+    assert_int_equal(*(size_t *)received, STREAM_BYTES);
+    assert_int_equal(echo->sent, STREAM_BYTES);
+    vmm_virtio_stop(bench->driver.device);
+    close(fd);
+    free(echo);
+    free_bench(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_vsock__halves_of_the_program),
         cmocka_unit_test(test_vsock__program_that_is_gone),
         cmocka_unit_test(test_vsock__slow_program_gets_the_rest),
+        cmocka_unit_test(test_vsock__streams_both_ways),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -384,6 +384,13 @@ static int apply_balloon(struct vmm_options *options, const char *value,
                                   errp);
 }
 
+static int apply_vsock(struct vmm_options *options, const char *value,
+                       struct gw_error **errp)
+{
+    return vmm_virtio_options_add(&options->virtio, VMM_VIRTIO_VSOCK, value,
+                                  errp);
+}
+
 static int apply_virtio(struct vmm_options *options, const char *value,
                         struct gw_error **errp)
 {
@@ -445,6 +452,8 @@ static const struct rule rules[] = {
      apply_virtio_console},
     {"balloon", NULL, NULL, "memory that the guest can give back",
      apply_balloon},
+    {"vsock", NULL, "cid=N,path=SOCKET",
+     "connections between programs of guest and host", apply_vsock},
     {"virtio", NULL, "legacy|modern", "registers of the virtio devices",
      apply_virtio},
     {"sandbox", NULL, "on|off", "drop privileges before the guest runs",

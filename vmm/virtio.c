@@ -35,7 +35,9 @@ int vmm_virtio_init(struct vmm_virtio *device, const struct vmm_virtio_ops *ops,
     device->ioapic = config->ioapic;
     device->pin = config->pin;
     device->legacy = config->legacy;
-    device->host_features = config->features | COMMON_FEATURES;
+    device->host_features =
+        (config->features | COMMON_FEATURES) & ~config->left_out;
+    device->tolerated_features = config->tolerated;
     if (!config->legacy) {
         device->host_features |= VMM_VIRTIO_BIT(VMM_VIRTIO_F_VERSION_1);
     }
@@ -118,12 +120,12 @@ void vmm_virtio_config_changed(struct vmm_virtio *device)
 }
 
 /* Said once: a guest must not fill the host's log. */
-void vmm_virtio_break(struct vmm_virtio *device, const struct gw_error *error)
+void vmm_virtio_break(struct vmm_virtio *device, const char *why)
 {
     if (!device->reported) {
         device->reported = true;
         fprintf(stderr, "godwit run: %s: %s: the device waits for a reset\n",
-                device->ops->name, gw_error_text(error));
+                device->ops->name, why);
     }
     device->broken = true;
     if (vmm_virtio_has(device, VMM_VIRTIO_F_VERSION_1)) {
@@ -144,7 +146,7 @@ bool vmm_virtio_pop(struct vmm_virtio *device, unsigned int queue,
     r = vmm_virtio_queue_pop(&device->queues[queue], &device->guest, ret_chain,
                              &error);
     if (r < 0) {
-        vmm_virtio_break(device, error);
+        vmm_virtio_break(device, gw_error_text(error));
     }
     return r > 0;
 }
@@ -157,7 +159,7 @@ void vmm_virtio_push(struct vmm_virtio *device, unsigned int queue,
     if (!device->broken &&
         vmm_virtio_queue_push(&device->queues[queue], &device->guest, head,
                               written, &error) < 0) {
-        vmm_virtio_break(device, error);
+        vmm_virtio_break(device, gw_error_text(error));
     }
 }
 

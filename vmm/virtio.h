@@ -47,6 +47,7 @@ enum vmm_virtio_id {
     VMM_VIRTIO_ID_CONSOLE = 3,
     VMM_VIRTIO_ID_RNG = 4,
     VMM_VIRTIO_ID_BALLOON = 5,
+    VMM_VIRTIO_ID_VSOCK = 19,
 };
 
 /*
@@ -79,6 +80,12 @@ struct vmm_virtio_ops {
     void (*resumed)(void *opaque);
 };
 
+/* Members for a kind that does all it does at once, when the guest tells it. */
+#define VMM_VIRTIO_OPS_AT_ONCE                                              \
+    .prepare = vmm_virtio_no_polls, .dispatch = vmm_virtio_no_dispatch,     \
+    .n_on_the_way = vmm_virtio_none_on_the_way, .paused = vmm_virtio_no_op, \
+    .resumed = vmm_virtio_no_op
+
 /* Queue registers of the modern transport, as they were written last. */
 struct vmm_virtio_mmio_queue {
     uint16_t num;
@@ -99,6 +106,10 @@ struct vmm_virtio_config {
     bool legacy;
     /* Device features that are offered, the transport's left out. */
     uint64_t features;
+    /* Those of the common part that this kind does not offer. */
+    uint64_t left_out;
+    /* Not offered, but a guest that comes in may have them. */
+    uint64_t tolerated;
     uint32_t config_bytes;
 };
 
@@ -110,6 +121,7 @@ struct vmm_virtio {
     unsigned int pin;
     bool legacy;
     uint64_t host_features;
+    uint64_t tolerated_features;
     uint32_t config_bytes;
     unsigned int n_queues;
 
@@ -184,6 +196,16 @@ int vmm_virtio_post_load(struct vmm_virtio *device, struct gw_error **errp)
     GW_MUST_CHECK;
 
 /*
+ * Hooks for a kind that has nothing to add; `state` is its object, which
+ * begins with the common part. What was taken before a load and not given
+ * back is taken once more.
+ */
+int vmm_virtio_pre_save_hook(void *state, struct gw_error **errp);
+int vmm_virtio_pre_load_hook(void *state, struct gw_error **errp);
+int vmm_virtio_post_load_hook(void *state, uint32_t version,
+                              struct gw_error **errp);
+
+/*
  * After post_load: what was taken and not given back is taken once more. For
  * devices that answer in order and save no requests.
  */
@@ -221,7 +243,7 @@ void vmm_virtio_work(struct vmm_virtio *device, int timeout_ms);
 static inline bool vmm_virtio_has(const struct vmm_virtio *device,
                                   unsigned int feature)
 {
-    return device->guest.features & VMM_VIRTIO_BIT(feature);
+    return vmm_virtio_guest_has(&device->guest, feature);
 }
 
 /* The driver runs and the device can serve it. */
@@ -231,7 +253,7 @@ void vmm_virtio_kick(struct vmm_virtio *device, unsigned int queue);
 /* Makes the worker look at its descriptors again. Any thread, no lock. */
 void vmm_virtio_wake(struct vmm_virtio *device);
 /* The guest made a mistake: nothing works before it resets the device. */
-void vmm_virtio_break(struct vmm_virtio *device, const struct gw_error *error);
+void vmm_virtio_break(struct vmm_virtio *device, const char *why);
 /* As of the queue; -EBADMSG breaks the device and is 0 here. */
 bool vmm_virtio_pop(struct vmm_virtio *device, unsigned int queue,
                     struct vmm_virtio_chain *ret_chain);

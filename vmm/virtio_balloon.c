@@ -143,11 +143,7 @@ static const struct vmm_virtio_ops ops = {
     .set_features = vmm_virtio_no_op,
     .reset = reset,
     .process = process,
-    .prepare = vmm_virtio_no_polls,
-    .dispatch = vmm_virtio_no_dispatch,
-    .n_on_the_way = vmm_virtio_none_on_the_way,
-    .paused = vmm_virtio_no_op,
-    .resumed = vmm_virtio_no_op,
+    VMM_VIRTIO_OPS_AT_ONCE,
 };
 
 int vmm_virtio_balloon_init(struct vmm_virtio_balloon *balloon,
@@ -252,14 +248,6 @@ static const struct gw_field fields[] = {
     GW_FIELD_END,
 };
 
-static int pre_save(void *state, struct gw_error **errp)
-{
-    struct vmm_virtio_balloon *balloon = state;
-
-    vmm_virtio_pre_save(&balloon->device);
-    return 0;
-}
-
 static int pre_load(void *state, struct gw_error **errp)
 {
     struct vmm_virtio_balloon *balloon = state;
@@ -269,25 +257,14 @@ static int pre_load(void *state, struct gw_error **errp)
     return 0;
 }
 
-/* QEMU saves with the buffer of statistics in its hands. */
-static int post_load(void *state, uint32_t version, struct gw_error **errp)
-{
-    struct vmm_virtio_balloon *balloon = state;
-    int r = vmm_virtio_post_load(&balloon->device, errp);
-
-    if (r == 0) {
-        vmm_virtio_rewind(&balloon->device);
-    }
-    return r;
-}
-
 const struct gw_vmstate vmm_virtio_balloon_vmstate = {
     .name = "virtio-balloon",
     .version = 1,
     .min_version = 1,
     .size = sizeof(struct vmm_virtio_balloon),
     .fields = fields,
-    .pre_save = pre_save,
+    .pre_save = vmm_virtio_pre_save_hook,
     .pre_load = pre_load,
-    .post_load = post_load,
+    /* QEMU saves with the buffer of statistics in its hands. */
+    .post_load = vmm_virtio_post_load_hook,
 };

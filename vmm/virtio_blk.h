@@ -11,6 +11,9 @@
 /* Longest serial number; not terminated if it is as long. */
 #define VMM_VIRTIO_BLK_ID_BYTES 20
 #define VMM_VIRTIO_BLK_QUEUES_MAX 16
+/* As of QEMU: the largest request that an int of bytes can express. */
+#define VMM_VIRTIO_BLK_RANGE_SECTORS_MAX \
+    ((uint32_t)INT32_MAX / VMM_SECTOR_BYTES)
 /* Where the configuration space has the number of sectors. */
 #define VMM_VIRTIO_BLK_CAPACITY_AT 0
 
@@ -48,6 +51,17 @@ int vmm_virtio_blk_init(struct vmm_virtio_blk *blk,
                         struct gw_error **errp) GW_MUST_CHECK;
 void vmm_virtio_blk_deinit(struct vmm_virtio_blk *blk);
 
+/* --- For its parts, with the device's lock held --- */
+
+/* Begins what a chain asks for; it is given back now or when it is done. */
+void vmm_virtio_blk_take(struct vmm_virtio_blk *blk, unsigned int queue,
+                         const struct vmm_virtio_chain *chain);
+/* The image is done with a request. */
+void vmm_virtio_blk_finish(struct vmm_virtio_blk *blk,
+                           struct vmm_block_request *io);
+/* Begins a request that came in. */
+void vmm_virtio_blk_redo(struct vmm_virtio_blk *blk,
+                         const struct vmm_virtio_blk_saved *saved);
 /* For the section: forgets requests that came in. */
 void vmm_virtio_blk_drop_saved(struct vmm_virtio_blk *blk);
 

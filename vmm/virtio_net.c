@@ -7,7 +7,6 @@
  */
 #include "virtio_net.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "util.h"
@@ -116,14 +115,6 @@ static bool send_chain(struct vmm_virtio_net *net,
     return vmm_net_send(&net->backend, iov, n);
 }
 
-static void refuse(struct vmm_virtio_net *net, const char *why)
-{
-    VMM_AUTO_ERROR struct gw_error *error = NULL;
-
-    gw_error_set(&error, -EBADMSG, "%s", why);
-    vmm_virtio_break(&net->device, error);
-}
-
 static void process_tx(struct vmm_virtio_net *net)
 {
     struct vmm_virtio *device = &net->device;
@@ -134,7 +125,7 @@ static void process_tx(struct vmm_virtio_net *net)
     }
     while (vmm_virtio_next(device, QUEUE_TX, &n_done)) {
         if (device->chain.out_bytes < header_bytes(net)) {
-            refuse(net, "a frame without a header");
+            vmm_virtio_break(&net->device, "a frame without a header");
             return;
         }
         if (!send_chain(net, &device->chain)) {
@@ -177,7 +168,8 @@ static bool deliver(struct vmm_virtio_net *net, const uint8_t *frame,
             return device->broken;
         }
         if (chain->in_bytes < MERGED_HEADER_BYTES) {
-            refuse(net, "a buffer without room for a header");
+            vmm_virtio_break(&net->device,
+                             "a buffer without room for a header");
             return true;
         }
         part = vmm_virtio_chain_write(chain, device->guest.memory, 0,
@@ -189,7 +181,7 @@ static bool deliver(struct vmm_virtio_net *net, const uint8_t *frame,
         done += part;
         if (vmm_virtio_queue_fill(queue, &device->guest, chain->head,
                                   (uint32_t)part, n, NULL) < 0) {
-            refuse(net, "the used ring is not in guest RAM");
+            vmm_virtio_break(&net->device, "the used ring is not in guest RAM");
             return true;
         }
         n++;
@@ -201,7 +193,7 @@ static bool deliver(struct vmm_virtio_net *net, const uint8_t *frame,
         vmm_put_le16(count, (uint16_t)n);
     }
     if (vmm_virtio_queue_flush(queue, &device->guest, n, NULL) < 0) {
-        refuse(net, "the used ring is not in guest RAM");
+        vmm_virtio_break(&net->device, "the used ring is not in guest RAM");
     }
     return true;
 }

@@ -12,6 +12,7 @@
 
 #include "util.h"
 #include "virtio_blk.h"
+#include "virtio_vsock.h"
 
 typedef int (*set_fn)(struct vmm_virtio_option *option, const char *value,
                       struct gw_error **errp);
@@ -197,6 +198,30 @@ static const struct key passt_keys[] = {
     {NULL, NULL},
 };
 
+/* The highest number stands for any address. */
+static int set_cid(struct vmm_virtio_option *option, const char *value,
+                   struct gw_error **errp)
+{
+    unsigned long cid;
+    int r = parse_number(value, UINT32_MAX - 1, &cid, errp);
+
+    if (r == 0 && cid < VMM_VSOCK_FIRST_CID) {
+        return gw_error_set(errp, -EINVAL, "a guest's is %u or more",
+                            VMM_VSOCK_FIRST_CID);
+    }
+    if (r == 0) {
+        option->cid = (uint32_t)cid;
+    }
+    return r;
+}
+
+static const struct key vsock_keys[] = {
+    {"cid", set_cid},
+    {"path", set_file},
+    {"slot", set_slot},
+    {NULL, NULL},
+};
+
 static const struct key no_keys[] = {
     {NULL, NULL},
 };
@@ -306,6 +331,17 @@ static int parse_net(struct vmm_virtio_option *option, const char *value,
                         (int)len, value);
 }
 
+static int parse_vsock(struct vmm_virtio_option *option, const char *value,
+                       struct gw_error **errp)
+{
+    int r = apply_items(option, vsock_keys, value, errp);
+
+    if (r == 0 && (option->cid == 0 || !option->file)) {
+        return gw_error_set(errp, -EINVAL, "cid=N or path=SOCKET is missing");
+    }
+    return r;
+}
+
 static int parse_console(struct vmm_virtio_option *option, const char *value,
                          struct gw_error **errp)
 {
@@ -326,6 +362,8 @@ static int parse(struct vmm_virtio_option *option, const char *value,
         return parse_net(option, value, errp);
     case VMM_VIRTIO_CONSOLE:
         return parse_console(option, value, errp);
+    case VMM_VIRTIO_VSOCK:
+        return parse_vsock(option, value, errp);
     case VMM_VIRTIO_RNG:
     case VMM_VIRTIO_BALLOON:
     default:

@@ -19,6 +19,7 @@ enum vmm_virtio_kind {
     VMM_VIRTIO_RNG,
     VMM_VIRTIO_CONSOLE,
     VMM_VIRTIO_BALLOON,
+    VMM_VIRTIO_VSOCK,
 };
 
 enum vmm_net_kind {
@@ -44,7 +45,7 @@ struct vmm_virtio_option {
     enum vmm_virtio_kind kind;
     /* Slot 0 to 7, or -1: the highest that is free. */
     int slot;
-    /* --- disk --- */
+    /* --- disk; and the socket of vsock --- */
     char *file;
     char *serial;
     bool readonly;
@@ -57,6 +58,8 @@ struct vmm_virtio_option {
     struct vmm_chardev chardev;
     /* --- balloon --- */
     bool no_reporting;
+    /* --- vsock --- */
+    uint32_t cid;
 };
 
 struct vmm_virtio_options {

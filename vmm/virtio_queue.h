@@ -26,6 +26,9 @@
 #define VMM_VIRTIO_QUEUE_ENTRIES_MAX 1024
 #define VMM_VIRTIO_CHAIN_MAX 1024
 
+/* Bytes of a descriptor. */
+#define VMM_VIRTIO_DESC_BYTES 16u
+
 /* Feature bits that change the rings. */
 #define VMM_VIRTIO_F_NOTIFY_ON_EMPTY 24
 #define VMM_VIRTIO_F_ANY_LAYOUT 27
@@ -67,6 +70,20 @@ struct vmm_virtio_guest {
     /* Negotiated feature bits. */
     uint64_t features;
 };
+
+static inline bool vmm_virtio_guest_has(const struct vmm_virtio_guest *guest,
+                                        unsigned int feature)
+{
+    return guest->features & VMM_VIRTIO_BIT(feature);
+}
+
+/* As vmm_memory_at, for an address that is a multiple of `align`. */
+static inline uint8_t *vmm_virtio_guest_at(const struct vmm_virtio_guest *guest,
+                                           uint64_t gpa, uint64_t bytes,
+                                           unsigned int align)
+{
+    return gpa % align ? NULL : vmm_memory_at(guest->memory, gpa, bytes);
+}
 
 /* A chain of descriptors: what the guest sends, then room for the answer. */
 struct vmm_virtio_chain {

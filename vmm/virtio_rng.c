@@ -41,11 +41,7 @@ static const struct vmm_virtio_ops ops = {
     .set_features = vmm_virtio_no_op,
     .reset = vmm_virtio_no_op,
     .process = process,
-    .prepare = vmm_virtio_no_polls,
-    .dispatch = vmm_virtio_no_dispatch,
-    .n_on_the_way = vmm_virtio_none_on_the_way,
-    .paused = vmm_virtio_no_op,
-    .resumed = vmm_virtio_no_op,
+    VMM_VIRTIO_OPS_AT_ONCE,
 };
 
 int vmm_virtio_rng_init(struct vmm_virtio_rng *rng,
@@ -75,41 +71,14 @@ static const struct gw_field fields[] = {
     GW_FIELD_END,
 };
 
-static int pre_save(void *state, struct gw_error **errp)
-{
-    struct vmm_virtio_rng *rng = state;
-
-    vmm_virtio_pre_save(&rng->device);
-    return 0;
-}
-
-static int pre_load(void *state, struct gw_error **errp)
-{
-    struct vmm_virtio_rng *rng = state;
-
-    vmm_virtio_pre_load(&rng->device);
-    return 0;
-}
-
-/* A request that QEMU had not answered yet is taken again. */
-static int post_load(void *state, uint32_t version, struct gw_error **errp)
-{
-    struct vmm_virtio_rng *rng = state;
-    int r = vmm_virtio_post_load(&rng->device, errp);
-
-    if (r == 0) {
-        vmm_virtio_rewind(&rng->device);
-    }
-    return r;
-}
-
 const struct gw_vmstate vmm_virtio_rng_vmstate = {
     .name = "virtio-rng",
     .version = 1,
     .min_version = 1,
     .size = sizeof(struct vmm_virtio_rng),
     .fields = fields,
-    .pre_save = pre_save,
-    .pre_load = pre_load,
-    .post_load = post_load,
+    .pre_save = vmm_virtio_pre_save_hook,
+    .pre_load = vmm_virtio_pre_load_hook,
+    /* A request that QEMU had not answered yet is taken again. */
+    .post_load = vmm_virtio_post_load_hook,
 };

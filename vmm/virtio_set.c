@@ -15,6 +15,7 @@
 #include "virtio_console.h"
 #include "virtio_net.h"
 #include "virtio_rng.h"
+#include "virtio_vsock.h"
 
 /* What an empty slot answers. */
 #define REG_MAGIC 0x0
@@ -77,6 +78,7 @@ DEFINE_DEINIT(net)
 DEFINE_DEINIT(rng)
 DEFINE_DEINIT(console)
 DEFINE_DEINIT(balloon)
+DEFINE_DEINIT(vsock)
 
 static int init_blk(void *object, const struct vmm_virtio_option *option,
                     const struct vmm_virtio_config *virtio,
@@ -132,6 +134,16 @@ static int init_balloon(void *object, const struct vmm_virtio_option *option,
     return vmm_virtio_balloon_init(object, &config, errp);
 }
 
+static int init_vsock(void *object, const struct vmm_virtio_option *option,
+                      const struct vmm_virtio_config *virtio,
+                      struct gw_error **errp)
+{
+    struct vmm_virtio_vsock_config config = {
+        .virtio = *virtio, .cid = option->cid, .path = option->file};
+
+    return vmm_virtio_vsock_init(object, &config, errp);
+}
+
 /* By enum vmm_virtio_kind. The common part is the first member of each. */
 static const struct kind {
     size_t bytes;
@@ -150,6 +162,8 @@ static const struct kind {
                             deinit_console, &vmm_virtio_console_vmstate},
     [VMM_VIRTIO_BALLOON] = {sizeof(struct vmm_virtio_balloon), init_balloon,
                             deinit_balloon, &vmm_virtio_balloon_vmstate},
+    [VMM_VIRTIO_VSOCK] = {sizeof(struct vmm_virtio_vsock), init_vsock,
+                          deinit_vsock, &vmm_virtio_vsock_vmstate},
 };
 
 static int make_member(struct vmm_virtio_member *member,

@@ -337,7 +337,8 @@ static int check_features(struct vmm_virtio *device, struct gw_error **errp)
     if (device->guest.features == 0) {
         device->guest.features = device->sent_features;
     }
-    missing = device->guest.features & ~device->host_features;
+    missing = device->guest.features &
+              ~(device->host_features | device->tolerated_features);
     if (missing) {
         return gw_error_set(errp, -EPROTO,
                             "the guest uses features 0x%llx that this device "
@@ -415,4 +416,27 @@ void vmm_virtio_rewind(struct vmm_virtio *device)
         queue->last_avail = (uint16_t)(queue->last_avail - queue->n_in_flight);
         queue->n_in_flight = 0;
     }
+}
+
+int vmm_virtio_pre_save_hook(void *state, struct gw_error **errp)
+{
+    vmm_virtio_pre_save(state);
+    return 0;
+}
+
+int vmm_virtio_pre_load_hook(void *state, struct gw_error **errp)
+{
+    vmm_virtio_pre_load(state);
+    return 0;
+}
+
+int vmm_virtio_post_load_hook(void *state, uint32_t version,
+                              struct gw_error **errp)
+{
+    int r = vmm_virtio_post_load(state, errp);
+
+    if (r == 0) {
+        vmm_virtio_rewind(state);
+    }
+    return r;
 }

@@ -16,6 +16,7 @@
 #include "virtio_console.h"
 #include "virtio_net.h"
 #include "virtio_rng.h"
+#include "virtio_vsock.h"
 
 #define GUEST_BYTES (128ull << 20)
 #define DISK_BYTES (64ull << 20)
@@ -28,12 +29,14 @@ struct bench {
     char folder[64];
     char disk[96];
     char socket[96];
+    char vsock_path[96];
     int socket_fd;
     struct vmm_virtio_blk blk;
     struct vmm_virtio_net net;
     struct vmm_virtio_rng rng;
     struct vmm_virtio_console console;
     struct vmm_virtio_balloon balloon;
+    struct vmm_virtio_vsock vsock;
 };
 
 static uint8_t section[SECTION_MAX];
@@ -94,6 +97,8 @@ static void prepare_host(struct bench *bench)
     assert_non_null(mkdtemp(bench->folder));
     snprintf(bench->disk, sizeof(bench->disk), "%s/disk", bench->folder);
     snprintf(bench->socket, sizeof(bench->socket), "%s/net", bench->folder);
+    snprintf(bench->vsock_path, sizeof(bench->vsock_path), "%s/vsock",
+             bench->folder);
     disk = fopen(bench->disk, "w");
     assert_non_null(disk);
     assert_int_equal(ftruncate(fileno(disk), DISK_BYTES), 0);
@@ -118,11 +123,13 @@ static struct bench *new_bench(bool legacy)
     struct vmm_virtio_console_config console = {.virtio = common};
     struct vmm_virtio_balloon_config balloon = {.virtio = common,
                                                 .reporting = true};
+    struct vmm_virtio_vsock_config vsock = {.virtio = common, .cid = 3};
 
     assert_non_null(bench);
     prepare_host(bench);
     blk.image.path = bench->disk;
     net.net.path = bench->socket;
+    vsock.path = bench->vsock_path;
     assert_int_equal(vmm_virtio_blk_init(&bench->blk, &blk, NULL), 0);
     assert_int_equal(vmm_virtio_net_init(&bench->net, &net, NULL), 0);
     assert_int_equal(vmm_virtio_rng_init(&bench->rng, &common, NULL), 0);
@@ -130,11 +137,13 @@ static struct bench *new_bench(bool legacy)
                      0);
     assert_int_equal(vmm_virtio_balloon_init(&bench->balloon, &balloon, NULL),
                      0);
+    assert_int_equal(vmm_virtio_vsock_init(&bench->vsock, &vsock, NULL), 0);
     return bench;
 }
 
 static void free_bench(struct bench *bench)
 {
+    vmm_virtio_vsock_deinit(&bench->vsock);
     vmm_virtio_balloon_deinit(&bench->balloon);
     vmm_virtio_console_deinit(&bench->console);
     vmm_virtio_rng_deinit(&bench->rng);
@@ -201,6 +210,7 @@ static void check_all(const char *capture, bool legacy)
     check(capture, &vmm_virtio_rng_vmstate, &bench->rng.device);
     check(capture, &vmm_virtio_console_vmstate, &bench->console.device);
     check(capture, &vmm_virtio_balloon_vmstate, &bench->balloon.device);
+    check(capture, &vmm_virtio_vsock_vmstate, &bench->vsock.device);
     free_bench(bench);
 }
 
@@ -228,9 +238,11 @@ static void test_sections__modern_in_use(void **state)
 static void test_sections__configuration(void **state)
 {
     struct bench *bench = new_bench(false);
-    struct vmm_virtio *devices[] = {&bench->blk.device, &bench->net.device};
+    struct vmm_virtio *devices[] = {&bench->blk.device, &bench->net.device,
+                                    &bench->vsock.device};
     const struct gw_vmstate *vmstates[] = {&vmm_virtio_blk_vmstate,
-                                           &vmm_virtio_net_vmstate};
+                                           &vmm_virtio_net_vmstate,
+                                           &vmm_virtio_vsock_vmstate};
 
     for (size_t i = 0; i < VMM_ARRAY_SIZE(devices); i++) {
         struct vmm_virtio *device = devices[i];

@@ -302,13 +302,14 @@ static int restore_ready(struct vmm_virtio_queue *queue,
         return r;
     }
     queue->used_idx = load16(used + RING_IDX);
-    queue->n_in_flight = (uint16_t)(queue->last_avail - queue->used_idx);
-    if (queue->n_in_flight > queue->num) {
+    n = (uint16_t)(queue->last_avail - queue->used_idx);
+    if (n > queue->num) {
         return gw_error_set(errp, -EBADMSG,
                             "%u entries taken and %u given back in a ring of "
                             "%u",
                             queue->last_avail, queue->used_idx, queue->num);
     }
+    queue->n_in_flight = n;
     return 0;
 }
 

@@ -20,7 +20,7 @@ def same_guest(what, one, two, **options):
     """Both files hold the same RAM and the same device sections."""
     lines = compare.differences(Stream.open(one), Stream.open(two), **options)
     if lines:
-        raise AssertionError(f"{what}: " + "; ".join(lines[:12]))
+        raise AssertionError(f"{what}: " + "; ".join(line[:300] for line in lines[:12]))
 
 
 def main(steps):

@@ -325,10 +325,13 @@ static void test_queue__restore(void **state)
     bench->queue.last_avail = 0;
     assert_int_equal(
         vmm_virtio_queue_restore(&bench->queue, &bench->guest, NULL), -EBADMSG);
+    /* Nothing is put back of a ring that makes no sense. */
+    assert_int_equal(bench->queue.n_in_flight, 0);
     bench->queue.last_avail = 9;
     vmm_put_le16(ram(&bench->driver, USED_AT(0) + 2), 0);
     assert_int_equal(
         vmm_virtio_queue_restore(&bench->queue, &bench->guest, NULL), -EBADMSG);
+    assert_int_equal(bench->queue.n_in_flight, 0);
 }
 
 /* VIRTIO 1.2, 2.7.2: the layout that legacy drivers use. */

@@ -3,7 +3,7 @@
  * the last byte and write them again byte for byte; and a device that was
  * never touched is what QEMU's is then.
  */
-#include "vmstate-helpers.h"
+#include "section-file.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -20,7 +20,6 @@
 
 #define GUEST_BYTES (128ull << 20)
 #define DISK_BYTES (64ull << 20)
-#define SECTION_MAX 65536
 
 /* All kinds, and what they need of the host. */
 struct bench {
@@ -39,42 +38,16 @@ struct bench {
     struct vmm_virtio_vsock vsock;
 };
 
-static uint8_t section[SECTION_MAX];
+/* In use, and what few guests are saved in. */
+static const char usual[] = VMM_TEST_DATA "/qemu-10.0-virtio.sections";
+static const char rare[] = VMM_TEST_DATA "/qemu-10.0-rare.sections";
 
-/* The bytes that are not zero, in hexadecimal, behind a line with the size. */
 static size_t read_section(const char *capture, const char *name)
 {
-    FILE *file = fopen(VMM_TEST_DATA "/qemu-10.0-virtio.sections", "r");
-    char line[256];
-    char wanted[64];
-    size_t size = 0;
-    bool found = false;
+    bool is_usual = strncmp(capture, "legacy", 6) == 0 ||
+                    strncmp(capture, "modern", 6) == 0;
 
-    assert_non_null(file);
-    memset(section, 0, sizeof(section));
-    snprintf(wanted, sizeof(wanted), "section %s %s ", capture, name);
-    while (fgets(line, sizeof(line), file)) {
-        char *digits = strchr(line, ' ');
-
-        if (strncmp(line, "section ", 8) == 0) {
-            found = strncmp(line, wanted, strlen(wanted)) == 0;
-            if (found) {
-                size = strtoul(strrchr(line, ' '), NULL, 10);
-                assert_true(size <= sizeof(section));
-            }
-        } else if (found && digits) {
-            uint8_t *to = section + strtoul(line, NULL, 10);
-
-            for (digits++; digits[0] > ' '; digits += 2) {
-                char byte[3] = {digits[0], digits[1], 0};
-
-                *to++ = (uint8_t)strtoul(byte, NULL, 16);
-            }
-        }
-    }
-    fclose(file);
-    assert_true(size > 0);
-    return size;
+    return read_section_of(is_usual ? usual : rare, capture, name);
 }
 
 static void listen_on(struct bench *bench)
@@ -265,6 +238,48 @@ static void test_sections__features_that_are_not_offered(void **state)
     free_bench(bench);
 }
 
+/*
+ * With a frame, a buffer for statistics or none in flight: once the guest has
+ * it back, the section is QEMU's.
+ */
+static void check_rare(bool legacy)
+{
+    static const struct {
+        const char *captures[2];
+        const struct gw_vmstate *vmstate;
+        size_t device;
+    } rares[] = {
+        {{"net-modern", "net-legacy"},
+         &vmm_virtio_net_vmstate,
+         offsetof(struct bench, net)},
+        {{"balloon-modern", "balloon-legacy"},
+         &vmm_virtio_balloon_vmstate,
+         offsetof(struct bench, balloon)},
+        {{"rng-modern", "rng-legacy"},
+         &vmm_virtio_rng_vmstate,
+         offsetof(struct bench, rng)},
+    };
+
+    for (size_t i = 0; i < VMM_ARRAY_SIZE(rares); i++) {
+        /* Their rings are in the same place. */
+        struct bench *bench = new_bench(legacy);
+
+        check(rares[i].captures[legacy], rares[i].vmstate,
+              (void *)((uint8_t *)bench + rares[i].device));
+        free_bench(bench);
+    }
+}
+
+static void test_sections__legacy_in_flight(void **state)
+{
+    check_rare(true);
+}
+
+static void test_sections__modern_in_flight(void **state)
+{
+    check_rare(false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +287,8 @@ int main(void)
         cmocka_unit_test(test_sections__modern_after_reset),
         cmocka_unit_test(test_sections__legacy_in_use),
         cmocka_unit_test(test_sections__modern_in_use),
+        cmocka_unit_test(test_sections__legacy_in_flight),
+        cmocka_unit_test(test_sections__modern_in_flight),
         cmocka_unit_test(test_sections__configuration),
         cmocka_unit_test(test_sections__features_that_are_not_offered),
     };

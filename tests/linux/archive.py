@@ -64,6 +64,19 @@ class Archive:
         self.file("bin/busybox", source)
         self.symlink("bin/sh", "busybox")
 
+    def unpack(self, folder):
+        """The same as files in a folder, but for device nodes."""
+        for name, (mode, data, _) in self.entries.items():
+            path = os.path.join(folder, name)
+            if stat.S_ISDIR(mode):
+                os.makedirs(path, exist_ok=True)
+            elif stat.S_ISLNK(mode):
+                os.symlink(data.decode(), path)
+            elif stat.S_ISREG(mode):
+                with open(path, "wb") as out:
+                    out.write(data)
+                os.chmod(path, stat.S_IMODE(mode))
+
     def write(self, path):
         with open(path, "wb") as out:
             for number, name in enumerate(self.entries, 1):

@@ -20,6 +20,7 @@ struct gw_reply {
     struct gw_buffer text; /* JSON, or lines */
 };
 
+GW_PRINTF(2, 0)
 static void put_text(struct gw_buffer *to, const char *fmt, va_list args)
 {
     char *text = NULL;

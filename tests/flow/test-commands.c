@@ -349,6 +349,8 @@ static void test_added__what_is_refused(void **state)
 
 /* ---- events and resets ---- */
 
+#define DATA_OF_RESET "{\"guest\": true, \"reason\": \"guest-reset\"}"
+
 static void test_events__of_the_machine(void **state)
 {
     const struct gw_event events[] = {
@@ -358,8 +360,7 @@ static void test_events__of_the_machine(void **state)
     };
     static const char *const expected[] = {
         "\"event\": \"POWERDOWN\"}",
-        "\"event\": \"RESET\", \"data\": {\"guest\": true, \"reason\": "
-        "\"guest-reset\"}}",
+        "\"event\": \"RESET\", \"data\": " DATA_OF_RESET "}",
         "\"event\": \"BALLOON_CHANGE\", \"data\": {\"actual\": 1048576}}",
     };
     struct world *w = *state;

@@ -50,6 +50,13 @@ struct vmm_accel_ops {
     int (*boot)(struct vmm_accel *accel, const struct vmm_options *options,
                 struct gw_error **errp);
     /*
+     * From now on a write of `value`, of `bytes` bytes, to gpa makes the
+     * eventfd readable and does not reach the bus. -ENOTSUP: it reaches the
+     * bus, as others do.
+     */
+    int (*add_notify)(struct vmm_accel *accel, uint64_t gpa, unsigned int bytes,
+                      uint64_t value, int fd);
+    /*
      * The vCPUs are about to run: brings the saved state into the
      * accelerator, if it was loaded or set. Any thread, vCPUs parked.
      */

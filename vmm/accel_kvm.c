@@ -248,6 +248,22 @@ static int stop(struct vmm_accel *accel, struct gw_error **errp)
     return vmm_kvm_read_state(kvm_of(accel), errp);
 }
 
+static int add_notify(struct vmm_accel *accel, uint64_t gpa, unsigned int bytes,
+                      uint64_t value, int fd)
+{
+    struct kvm_ioeventfd notify = {.datamatch = value,
+                                   .addr = gpa,
+                                   .len = bytes,
+                                   .fd = fd,
+                                   .flags = KVM_IOEVENTFD_FLAG_DATAMATCH};
+
+    if (!has_cap(kvm_of(accel), KVM_CAP_IOEVENTFD) ||
+        ioctl(kvm_of(accel)->vm_fd, KVM_IOEVENTFD, &notify) < 0) {
+        return -ENOTSUP;
+    }
+    return 0;
+}
+
 /* The routes make KVM report the end of level interrupts. */
 static void routes_changed(void *opaque,
                            const struct vmm_msi routes[VMM_IOAPIC_PINS])
@@ -294,6 +310,7 @@ const struct vmm_accel_ops vmm_accel_kvm = {
     .add_tracker = vmm_kvm_add_tracker,
     .reset = vmm_kvm_reset,
     .boot = vmm_kvm_boot,
+    .add_notify = add_notify,
     .start = start,
     .stop = stop,
     .vcpu =

@@ -335,6 +335,12 @@ static int check_loaded(struct thread_accel *accel, struct gw_error **errp)
     return 0;
 }
 
+static int add_notify(struct vmm_accel *base, uint64_t gpa, unsigned int bytes,
+                      uint64_t value, int fd)
+{
+    return -ENOTSUP;
+}
+
 static int start(struct vmm_accel *base, struct gw_error **errp)
 {
     struct thread_accel *accel = thread_accel_of(base);
@@ -425,6 +431,7 @@ const struct vmm_accel_ops vmm_accel_thread = {
     .add_tracker = add_tracker,
     .reset = reset,
     .boot = boot,
+    .add_notify = add_notify,
     .start = start,
     .stop = stop,
     .vcpu =

@@ -246,6 +246,14 @@ static int init_basics(struct vmm_machine *machine,
     return 0;
 }
 
+static int add_notify(void *opaque, uint64_t gpa, uint32_t value, int fd)
+{
+    struct vmm_accel *accel = opaque;
+
+    return accel->ops->add_notify(accel, gpa, VMM_VIRTIO_NOTIFY_BYTES, value,
+                                  fd);
+}
+
 static int init_virtio(struct vmm_machine *machine,
                        const struct vmm_options *options,
                        struct gw_error **errp)
@@ -264,6 +272,10 @@ static int init_virtio(struct vmm_machine *machine,
                             machine->accel->ops->name);
     }
     r = vmm_virtio_set_init(&machine->virtio, &options->virtio, &place, errp);
+    if (r == 0) {
+        r = vmm_virtio_set_notify(&machine->virtio, add_notify, machine->accel,
+                                  errp);
+    }
     machine->virtio_slots = vmm_virtio_set_slots(&machine->virtio);
     balloon = vmm_virtio_set_balloon(&machine->virtio);
     if (balloon) {

@@ -44,6 +44,7 @@ int vmm_virtio_init(struct vmm_virtio *device, const struct vmm_virtio_ops *ops,
     device->config_bytes = config->config_bytes;
     device->guest.memory = config->memory;
     device->parked = true;
+    vmm_virtio_notify_init(device);
     pthread_mutex_init(&device->lock, NULL);
     pthread_cond_init(&device->changed, NULL);
     device->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -59,6 +60,7 @@ void vmm_virtio_deinit(struct vmm_virtio *device)
         return;
     }
     vmm_virtio_stop(device);
+    vmm_virtio_notify_deinit(device);
     if (device->wake_fd >= 0) {
         close(device->wake_fd);
     }
@@ -241,10 +243,12 @@ static void serve_kicks(struct vmm_virtio *device)
 
 static void settle(struct vmm_virtio *device)
 {
-    if (device->pausing &&
-        (device->kicked == 0 || !vmm_virtio_is_live(device))) {
-        device->pausing = false;
-        device->running = false;
+    if (device->pausing) {
+        vmm_virtio_notify_take(device);
+        if (device->kicked == 0 || !vmm_virtio_is_live(device)) {
+            device->pausing = false;
+            device->running = false;
+        }
     }
     if (device->ops->n_on_the_way(device->opaque) > 0) {
         return;
@@ -258,7 +262,8 @@ static void settle(struct vmm_virtio *device)
 
 static void work_locked(struct vmm_virtio *device, int timeout_ms)
 {
-    struct pollfd polls[1 + VMM_VIRTIO_POLLS];
+    struct pollfd polls[1 + VMM_VIRTIO_POLLS + VMM_VIRTIO_NOTIFIERS];
+    struct pollfd *notifies = polls + 1 + VMM_VIRTIO_POLLS;
     uint64_t count;
 
     serve_kicks(device);
@@ -268,6 +273,7 @@ static void work_locked(struct vmm_virtio *device, int timeout_ms)
     }
     polls[0] = (struct pollfd){.fd = device->wake_fd, .events = POLLIN};
     device->ops->prepare(device->opaque, vmm_virtio_is_live(device), polls + 1);
+    vmm_virtio_notify_prepare(device, notifies);
     pthread_mutex_unlock(&device->lock);
     if (poll(polls, VMM_ARRAY_SIZE(polls), timeout_ms) < 0) {
         polls[0].revents = 0;
@@ -276,6 +282,7 @@ static void work_locked(struct vmm_virtio *device, int timeout_ms)
     if (polls[0].revents) {
         (void)!read(device->wake_fd, &count, sizeof(count));
     }
+    vmm_virtio_notify_dispatch(device, notifies);
     device->ops->dispatch(device->opaque, vmm_virtio_is_live(device),
                           polls + 1);
     settle(device);

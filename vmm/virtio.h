@@ -21,6 +21,7 @@
 #include "bus.h"
 #include "ioapic.h"
 #include "memory.h"
+#include "virtio_notify.h"
 #include "virtio_queue.h"
 
 /* Bytes of the largest configuration space. */
@@ -153,6 +154,8 @@ struct vmm_virtio {
 
     /* --- guarded by lock; does not move --- */
     uint32_t generation;
+    /* By queue: readable when the guest told of it, or -1. */
+    int notify_fds[VMM_VIRTIO_NOTIFIERS];
     /* Queues that the guest told of, and that process is due for. */
     uint64_t kicked;
     /* A vCPU waits for what is on its way, to reset the device. */

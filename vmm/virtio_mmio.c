@@ -23,7 +23,7 @@
 #define REG_QUEUE_ALIGN 0x03c
 #define REG_QUEUE_PFN 0x040
 #define REG_QUEUE_READY 0x044
-#define REG_QUEUE_NOTIFY 0x050
+#define REG_QUEUE_NOTIFY VMM_VIRTIO_NOTIFY_OFFSET
 #define REG_INTERRUPT_STATUS 0x060
 #define REG_INTERRUPT_ACK 0x064
 #define REG_STATUS 0x070
@@ -250,18 +250,6 @@ static void write_ring(struct vmm_virtio *device, uint64_t offset,
     }
 }
 
-static void write_notify(struct vmm_virtio *device, uint32_t index)
-{
-    if (index >= device->n_queues || device->queues[index].desc == 0 ||
-        device->broken) {
-        return;
-    }
-    if (!vmm_virtio_has(device, VMM_VIRTIO_F_VERSION_1)) {
-        device->started = true;
-    }
-    vmm_virtio_kick(device, index);
-}
-
 static void reset_registers(struct vmm_virtio *device)
 {
     vmm_virtio_reset(device);
@@ -365,7 +353,9 @@ static void write_register(struct vmm_virtio *device, uint64_t offset,
         write_ready(device, value);
         break;
     case REG_QUEUE_NOTIFY:
-        write_notify(device, value);
+        if (vmm_virtio_notified(device, value)) {
+            vmm_virtio_wake(device);
+        }
         break;
     case REG_INTERRUPT_ACK:
         device->isr &= (uint8_t)~value;

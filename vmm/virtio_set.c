@@ -298,6 +298,42 @@ vmm_virtio_set_balloon(const struct vmm_virtio_set *set)
     return NULL;
 }
 
+static int notify_member(const struct vmm_virtio_member *member,
+                         int (*add)(void *opaque, uint64_t gpa, uint32_t value,
+                                    int fd),
+                         void *opaque, struct gw_error **errp)
+{
+    uint64_t gpa = VMM_VIRTIO_BASE + member->slot * VMM_VIRTIO_BYTES +
+                   VMM_VIRTIO_NOTIFY_OFFSET;
+
+    for (uint32_t i = 0;
+         i < member->device->n_queues && i < VMM_VIRTIO_NOTIFIERS; i++) {
+        int fd = -1;
+        int r = vmm_virtio_notify_open(member->device, i, &fd, errp);
+
+        if (r < 0) {
+            return r;
+        }
+        if (add(opaque, gpa, i, fd) < 0) {
+            vmm_virtio_notify_close(member->device, i);
+        }
+    }
+    return 0;
+}
+
+int vmm_virtio_set_notify(struct vmm_virtio_set *set,
+                          int (*add)(void *opaque, uint64_t gpa, uint32_t value,
+                                     int fd),
+                          void *opaque, struct gw_error **errp)
+{
+    int r = 0;
+
+    for (unsigned int i = 0; i < set->n_members && r == 0; i++) {
+        r = notify_member(&set->members[i], add, opaque, errp);
+    }
+    return r;
+}
+
 uint32_t vmm_virtio_set_slots(const struct vmm_virtio_set *set)
 {
     uint32_t slots = 0;

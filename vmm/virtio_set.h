@@ -67,6 +67,16 @@ vmm_virtio_set_balloon(const struct vmm_virtio_set *set);
 /* Bit n: slot n has a device. */
 uint32_t vmm_virtio_set_slots(const struct vmm_virtio_set *set);
 
+/*
+ * Has somebody else (the accelerator) watch the registers that tell of queues:
+ * add is called for each with its address, the value that is written, and the
+ * descriptor to be made readable. Where it fails, the write reaches the bus.
+ */
+int vmm_virtio_set_notify(struct vmm_virtio_set *set,
+                          int (*add)(void *opaque, uint64_t gpa, uint32_t value,
+                                     int fd),
+                          void *opaque, struct gw_error **errp) GW_MUST_CHECK;
+
 /* As of each device. */
 void vmm_virtio_set_reset(struct vmm_virtio_set *set);
 void vmm_virtio_set_pause(struct vmm_virtio_set *set);

@@ -35,10 +35,21 @@ bool vmm_machine_can_start(const struct vmm_machine *machine)
            !machine->accel->ops->is_pc;
 }
 
+/* What the vCPUs have asked for meanwhile is what happens now. */
+static void forget_wishes(struct vmm_machine *machine)
+{
+    machine->reset_due = false;
+    pthread_mutex_lock(&machine->lock);
+    if (machine->end == VMM_END_RESET) {
+        machine->end = VMM_END_NONE;
+    }
+    pthread_mutex_unlock(&machine->lock);
+}
+
 /* Devices first: they let go of their lines. */
 static int reset_locked(struct vmm_machine *machine, struct gw_error **errp)
 {
-    machine->reset_due = false;
+    forget_wishes(machine);
     vmm_virtio_set_reset(&machine->virtio);
     vmm_serial_reset(&machine->serial);
     vmm_platform_reset(machine);

@@ -158,9 +158,9 @@ godwit_start()
     name=$1
     shift
     pipe "/tmp/$name.in"
-    # shellcheck disable=SC2086 # no word if it is empty
-    godwit run --accel kvm ${REBOOT---no-reboot} --serial "file:/tmp/$name.serial" --monitor stdio \
-        "$@" 0<>"/tmp/$name.in" >"/tmp/$name.monitor" 2>"/tmp/$name.stderr" &
+    godwit run --accel kvm --serial "file:/tmp/$name.serial" --monitor stdio \
+        ${REBOOT---no-reboot} "$@" 0<>"/tmp/$name.in" \
+        >"/tmp/$name.monitor" 2>"/tmp/$name.stderr" &
     echo $! >"/tmp/$name.pid"
 }
 

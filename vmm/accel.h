@@ -57,6 +57,11 @@ struct vmm_accel_ops {
     int (*add_notify)(struct vmm_accel *accel, uint64_t gpa, unsigned int bytes,
                       uint64_t value, int fd);
     /*
+     * The sections were loaded: whether vCPUs with this state can run here.
+     * A migration's thread, vCPUs parked.
+     */
+    int (*check)(struct vmm_accel *accel, struct gw_error **errp);
+    /*
      * The vCPUs are about to run: brings the saved state into the
      * accelerator, if it was loaded or set. Any thread, vCPUs parked.
      */

@@ -228,6 +228,11 @@ static int add_clock(struct vmm_accel *accel, struct gw_error **errp)
                                  0, &kvm->clock, NULL, errp);
 }
 
+static int check(struct vmm_accel *accel, struct gw_error **errp)
+{
+    return vmm_kvm_try_state(kvm_of(accel), errp);
+}
+
 static int start(struct vmm_accel *accel, struct gw_error **errp)
 {
     struct vmm_kvm *kvm = kvm_of(accel);
@@ -311,6 +316,7 @@ const struct vmm_accel_ops vmm_accel_kvm = {
     .reset = vmm_kvm_reset,
     .boot = vmm_kvm_boot,
     .add_notify = add_notify,
+    .check = check,
     .start = start,
     .stop = stop,
     .vcpu =

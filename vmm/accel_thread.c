@@ -341,6 +341,12 @@ static int add_notify(struct vmm_accel *base, uint64_t gpa, unsigned int bytes,
     return -ENOTSUP;
 }
 
+/* The workload is checked when it starts. */
+static int check(struct vmm_accel *base, struct gw_error **errp)
+{
+    return 0;
+}
+
 static int start(struct vmm_accel *base, struct gw_error **errp)
 {
     struct thread_accel *accel = thread_accel_of(base);
@@ -432,6 +438,7 @@ const struct vmm_accel_ops vmm_accel_thread = {
     .reset = reset,
     .boot = boot,
     .add_notify = add_notify,
+    .check = check,
     .start = start,
     .stop = stop,
     .vcpu =

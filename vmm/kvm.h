@@ -125,6 +125,16 @@ int vmm_kvm_init_cpuid(struct vmm_kvm *kvm, struct gw_error **errp)
 int vmm_kvm_set_cpuid(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp)
     GW_MUST_CHECK;
 
+/* ---- kvm_offer.c ---- */
+
+/*
+ * Whether a CPU of that CPUID has what the vCPU makes use of, as far as its
+ * registers tell: XCR0, CR4, EFER. -EPROTO and the feature's name.
+ */
+int vmm_kvm_check_offer(const struct kvm_cpuid2 *cpuid,
+                        const struct vmm_cpu *cpu, struct gw_error **errp)
+    GW_MUST_CHECK;
+
 /* ---- kvm_regs.c: pure translations, and their ioctls ---- */
 
 void vmm_kvm_regs_to_cpu(const struct kvm_regs *regs, struct vmm_cpu *cpu);
@@ -179,6 +189,8 @@ int vmm_kvm_init_msrs(struct vmm_kvm *kvm, struct gw_error **errp)
 int vmm_kvm_get_tsc(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
 int vmm_kvm_get_msrs(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
 int vmm_kvm_put_msrs(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+/* The same, but for the TSC. */
+int vmm_kvm_try_msrs(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
 /* The TSC deadline: after the APIC's timer mode and the TSC. */
 int vmm_kvm_put_deadline(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
 /* Sets one MSR. */
@@ -206,6 +218,12 @@ int vmm_kvm_put_clock(struct vmm_kvm *kvm, struct gw_error **errp);
 int vmm_kvm_read_state(struct vmm_kvm *kvm, struct gw_error **errp);
 /* Writes everything into parked vCPUs. */
 int vmm_kvm_write_state(struct vmm_kvm *kvm, struct gw_error **errp);
+/*
+ * Whether KVM takes what was loaded, but for times: they are written when the
+ * vCPUs run. -EPROTO and what the guest uses that is not offered here.
+ */
+int vmm_kvm_try_state(struct vmm_kvm *kvm, struct gw_error **errp)
+    GW_MUST_CHECK;
 
 /* ---- kvm_memory.c: slots ---- */
 

@@ -381,6 +381,21 @@ int vmm_kvm_put_msrs(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp)
     return write_batch(vcpu, &batch, errp);
 }
 
+int vmm_kvm_try_msrs(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp)
+{
+    struct msr_batch batch;
+    unsigned int n = plan_write(vcpu, &batch);
+    unsigned int kept = 0;
+
+    for (unsigned int i = 0; i < n; i++) {
+        if (batch.entries[i].index != MSR_TSC) {
+            batch.entries[kept++] = batch.entries[i];
+        }
+    }
+    batch.header.nmsrs = kept;
+    return write_batch(vcpu, &batch, errp);
+}
+
 int vmm_kvm_put_msr(struct vmm_kvm_vcpu *vcpu, uint32_t index, uint64_t value,
                     struct gw_error **errp)
 {

@@ -147,6 +147,25 @@ static int write_vcpu(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp)
     return run_steps(vcpu, steps, VMM_ARRAY_SIZE(steps), errp);
 }
 
+static int check_offer(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp)
+{
+    return vmm_kvm_check_offer(vcpu->kvm->cpuid, &vcpu->cpu, errp);
+}
+
+int vmm_kvm_try_state(struct vmm_kvm *kvm, struct gw_error **errp)
+{
+    static const state_fn steps[] = {
+        check_offer,       vmm_kvm_put_lapic, vmm_kvm_put_sregs,
+        vmm_kvm_put_xsave, vmm_kvm_put_xcrs,  vmm_kvm_try_msrs,
+    };
+    int r = 0;
+
+    for (unsigned int i = 0; i < kvm->n_vcpus && r == 0; i++) {
+        r = run_steps(&kvm->vcpus[i], steps, VMM_ARRAY_SIZE(steps), errp);
+    }
+    return r;
+}
+
 /* The deadline after TSC and timer mode; debug registers last. */
 static int write_late(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp)
 {

@@ -90,9 +90,21 @@ static int resume_machine(void *opaque, struct gw_error **errp)
     return r;
 }
 
+static int check_loaded(void *opaque, struct gw_error **errp)
+{
+    struct vmm_machine *machine = opaque;
+    int r;
+
+    pthread_mutex_lock(&machine->switch_lock);
+    r = machine->accel->ops->check(machine->accel, errp);
+    pthread_mutex_unlock(&machine->switch_lock);
+    return r;
+}
+
 static const struct gw_machine_ops machine_ops = {
     .pause = pause_machine,
     .resume = resume_machine,
+    .loaded = check_loaded,
 };
 
 static bool serial_put(void *opaque, uint8_t byte)

@@ -88,7 +88,7 @@ struct gw_event {
  */
 typedef void (*gw_event_fn)(void *opaque, const struct gw_event *event);
 
-/* How the library acts on the VMM. Every member is filled. */
+/* How the library acts on the VMM. Every member is filled but `loaded`. */
 struct gw_machine_ops {
     /*
      * Stops all vCPUs and device activity; on return nothing changes guest
@@ -98,6 +98,12 @@ struct gw_machine_ops {
     int (*pause)(void *opaque, struct gw_error **errp);
     /* Starts them. Called only when paused. */
     int (*resume)(void *opaque, struct gw_error **errp);
+    /*
+     * NULL, or: all of a stream was loaded, and nothing of it runs yet. The
+     * last chance to refuse what cannot go on here, as a CPU that lacks what
+     * the guest uses: the load fails, and its source still has the guest.
+     */
+    int (*loaded)(void *opaque, struct gw_error **errp);
 };
 
 /*

@@ -308,6 +308,15 @@ static int list_devices(struct incoming *in, struct gw_error **errp)
     return 0;
 }
 
+/* The machine has the state; whether it can go on with it. */
+static int ask_machine(struct incoming *in, struct gw_error **errp)
+{
+    struct gw_machine *machine = in->migration->machine;
+
+    return machine->ops->loaded ? machine->ops->loaded(machine->opaque, errp)
+                                : 0;
+}
+
 /* The state is complete: run the guest as it ran, or leave it as it was. */
 static int finish(struct incoming *in, struct gw_error **errp)
 {
@@ -316,6 +325,9 @@ static int finish(struct incoming *in, struct gw_error **errp)
 
     if (in->has_globalstate) {
         r = gw_globalstate_get(&in->globalstate, &saved, errp);
+    }
+    if (r == 0) {
+        r = ask_machine(in, errp);
     }
     if (r == 0) {
         r = gw_migration_commit(in->migration, errp);

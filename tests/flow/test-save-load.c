@@ -53,6 +53,8 @@ struct world {
     struct device_state widgets[2];
     bool runs;
     char events[512];
+    bool refuses;
+    int n_loaded;
     char path[64];
     char uri[80];
 };
@@ -67,6 +69,16 @@ static int do_pause(void *opaque, struct gw_error **errp)
     return 0;
 }
 
+/* What `loaded` says, and how often it was asked. */
+static int do_loaded(void *opaque, struct gw_error **errp)
+{
+    struct world *w = opaque;
+
+    assert_false(w->runs);
+    w->n_loaded++;
+    return w->refuses ? gw_error_set(errp, -EPROTO, "not on this host") : 0;
+}
+
 static int do_resume(void *opaque, struct gw_error **errp)
 {
     struct world *w = opaque;
@@ -77,8 +89,8 @@ static int do_resume(void *opaque, struct gw_error **errp)
     return 0;
 }
 
-static const struct gw_machine_ops ops = {.pause = do_pause,
-                                          .resume = do_resume};
+static const struct gw_machine_ops ops = {
+    .pause = do_pause, .resume = do_resume, .loaded = do_loaded};
 
 static void on_event(void *opaque, const struct gw_event *event)
 {
@@ -424,6 +436,44 @@ static void test_load__machine_that_does_not_fit(void **state)
     unlink(path);
 }
 
+/* The machine has all of it, and cannot go on with it: nothing is lost. */
+static void test_load__machine_that_cannot_go_on(void **state)
+{
+    struct gw_error *error = NULL;
+    struct gw_settings settings;
+    struct world *from, *to;
+    char path[64];
+
+    make_path(path);
+    settings_for(&settings, false);
+    from = world_new(path);
+    fill(from);
+    assert_int_equal(gw_machine_cont(from->machine, NULL), 0);
+    assert_int_equal(gw_save(from->machine, from->uri, &settings, NULL), 0);
+    for (int paused = 0; paused < 2; paused++) {
+        to = world_new(path);
+        to->refuses = true;
+        gw_machine_set_autostart(to->machine, !paused);
+        assert_int_equal(gw_load(to->machine, to->uri, &settings, &error),
+                         -EPROTO);
+        assert_non_null(strstr(gw_error_text(error), "not on this host"));
+        error = gw_error_free(error);
+        assert_int_equal(to->n_loaded, 1);
+        assert_false(to->runs);
+        assert_int_equal(gw_machine_cont(to->machine, &error), -EINVAL);
+        error = gw_error_free(error);
+        world_free(to);
+    }
+    to = world_new(path);
+    assert_int_equal(gw_load(to->machine, to->uri, &settings, NULL), 0);
+    assert_int_equal(to->n_loaded, 1);
+    assert_true(to->runs);
+    world_free(to);
+    world_free(from);
+    gw_settings_deinit(&settings);
+    unlink(path);
+}
+
 static void test_save__blocked_machine(void **state)
 {
     struct world *w;
@@ -539,6 +589,7 @@ int main(void)
         cmocka_unit_test(test_save_load__used_memory_is_cleared_first),
         cmocka_unit_test(test_load__missing_file_can_be_tried_again),
         cmocka_unit_test(test_load__machine_that_does_not_fit),
+        cmocka_unit_test(test_load__machine_that_cannot_go_on),
         cmocka_unit_test(test_save__blocked_machine),
         cmocka_unit_test(test_save__failure_lets_the_guest_run),
         cmocka_unit_test(test_save__cancel_before_the_end),

@@ -188,6 +188,7 @@ const struct vmm_accel_ops vmm_accel_kvm = {
     .add_clock = nothing,
     .add_tracker = no_tracker,
     .boot = boot,
+    .check = nothing,
     .start = nothing,
     .stop = nothing,
     .vcpu = {.arm = arm, .run = run, .kick = kick, .park = park},

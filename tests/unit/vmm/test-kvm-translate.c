@@ -271,6 +271,72 @@ static void test_kvm__clock_section_is_as_captured(void **state)
     assert_false(to.is_reliable);
 }
 
+/* --- What is offered --- */
+
+/* As of a CPU with AVX, PKU and FSGSBASE. */
+struct offer {
+    struct kvm_cpuid2 header;
+    struct kvm_cpuid_entry2 entries[4];
+};
+
+static const struct offer full = {
+    .header.nent = 4,
+    .entries = {
+        {.function = 1, .ecx = 1u << 26 | 1u << 28},
+        {.function = 7, .ebx = 1, .ecx = 1u << 3},
+        {.function = 0xd, .eax = 0x207},
+        {.function = 0x80000001, .edx = 1u << 11 | 1u << 20 | 1u << 29},
+    }};
+
+static void expect_offer(const struct offer *offer, const struct vmm_cpu *cpu,
+                         const char *part)
+{
+    GW_AUTO_ERROR struct gw_error *error = NULL;
+    int r = vmm_kvm_check_offer(&offer->header, cpu, &error);
+
+    if (!part) {
+        assert_int_equal(r, 0);
+        return;
+    }
+    assert_int_equal(r, -EPROTO);
+    if (!strstr(gw_error_text(error), part)) {
+        fail_msg("'%s' is not in: %s", part, gw_error_text(error));
+    }
+}
+
+static void test_kvm__offer(void **state)
+{
+    struct offer offer = full;
+    struct vmm_cpu cpu;
+
+    vmm_cpu_init(&cpu);
+    expect_offer(&offer, &cpu, NULL);
+    cpu.xcr0 = 0x207;
+    cpu.xstate_bv = 0x207;
+    cpu.cr4 = 1u << 16 | 1u << 18 | 1u << 22;
+    cpu.efer = 0xd01;
+    expect_offer(&offer, &cpu, NULL);
+    offer.entries[2].eax = 7;
+    expect_offer(&offer, &cpu, "component 9 (pku; XCR0 0x207), and 0x7 are");
+    offer.entries[2].eax = 0x203;
+    expect_offer(&offer, &cpu, "component 2 (avx; XCR0 0x207)");
+    cpu.xcr0 = 0x203;
+    expect_offer(&offer, &cpu, "component 2 (avx; XSTATE_BV 0x207)");
+    cpu.xcr0 = 1ull << 62 | 3;
+    expect_offer(&offer, &cpu, "component 62 (unknown; XCR0");
+    cpu.xcr0 = cpu.xstate_bv = 3;
+    offer.entries[1].ebx = 0;
+    expect_offer(&offer, &cpu, "'fsgsbase' (CR4 0x450000)");
+    offer = full;
+    cpu.cr4 |= 1u << 12;
+    expect_offer(&offer, &cpu, "'la57' (CR4");
+    cpu.cr4 = 0;
+    cpu.efer |= 1u << 12;
+    expect_offer(&offer, &cpu, "'svm' (EFER 0x1d01)");
+    offer.header.nent = 0;
+    expect_offer(&offer, &cpu, "'syscall' (EFER");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_kvm__lapic_page_round_trip),
         cmocka_unit_test(test_kvm__events_round_trip),
         cmocka_unit_test(test_kvm__clock_section_is_as_captured),
+        cmocka_unit_test(test_kvm__offer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /*
  * The CPUID that the guest sees: what KVM supports, without what we cannot
- * move (nested virtualisation, AMX, tracing, counters, an invariant TSC), and
- * with a plain topology: one package of n cores.
+ * move (nested virtualisation, AMX, tracing, counters, an invariant TSC) and
+ * what --cpu takes away, and with a plain topology: one package of n cores.
  */
 #include "kvm.h"
 
@@ -20,7 +20,6 @@
 #define XCR0_ZMM_HIGH 6u
 #define XCR0_ZMM_UPPER 7u
 #define XCR0_PKRU 9u
-#define XCR0_SUPPORTED 0x2ffu
 #define XSAVE_LEGACY_BYTES 576u
 
 /* Bits taken from the guest. */
@@ -147,6 +146,26 @@ static void add_topology(struct kvm_cpuid2 *cpuid)
     }
 }
 
+/* State is offered with the feature that it belongs to. */
+static uint32_t components_of(struct kvm_cpuid2 *cpuid)
+{
+    const struct kvm_cpuid_entry2 *leaf1 = find(cpuid, 1, 0);
+    const struct kvm_cpuid_entry2 *leaf7 = find(cpuid, 7, 0);
+    uint32_t components = 3;
+
+    if (!leaf1 || !(leaf1->ecx & BIT(26))) {
+        return 0;
+    }
+    components |= (leaf1->ecx & BIT(28)) ? BIT(2) : 0;
+    if (leaf7) {
+        components |= (leaf7->ebx & BIT(14)) ? BIT(XCR0_BNDREGS) : 0;
+        components |= (leaf7->ebx & BIT(14)) ? BIT(XCR0_BNDCSR) : 0;
+        components |= (leaf7->ebx & BIT(16)) ? 7u << XCR0_OPMASK : 0;
+        components |= (leaf7->ecx & BIT(3)) ? BIT(XCR0_PKRU) : 0;
+    }
+    return components;
+}
+
 static uint32_t component_offset(struct kvm_cpuid2 *cpuid, uint32_t component,
                                  uint64_t offered, uint32_t *size)
 {
@@ -176,7 +195,7 @@ static void init_xsave(struct vmm_kvm *kvm)
         layout->size = size;
         return;
     }
-    leaf->eax &= XCR0_SUPPORTED;
+    leaf->eax &= components_of(kvm->cpuid);
     leaf->edx = 0;
     component_offset(kvm->cpuid, 2, leaf->eax, &size);
     layout->bndregs =
@@ -194,6 +213,23 @@ static void init_xsave(struct vmm_kvm *kvm)
     leaf->ecx = size;
 }
 
+static void remove_features(struct kvm_cpuid2 *cpuid,
+                            const struct vmm_cpu_option *option)
+{
+    for (unsigned int i = 0; i < option->n_removed; i++) {
+        const struct gw_cpu_feature *feature = &option->removed[i];
+        struct kvm_cpuid_entry2 *leaf =
+            find(cpuid, feature->leaf, feature->subleaf);
+
+        if (leaf) {
+            uint32_t *registers[] = {&leaf->eax, &leaf->ebx, &leaf->ecx,
+                                     &leaf->edx};
+
+            *registers[feature->which] &= ~BIT(feature->bit);
+        }
+    }
+}
+
 static void init_features(struct vmm_kvm *kvm)
 {
     struct kvm_cpuid_entry2 *leaf = find(kvm->cpuid, 1, 0);
@@ -201,12 +237,13 @@ static void init_features(struct vmm_kvm *kvm)
     if (!leaf) {
         return;
     }
-    kvm->has_avx = leaf->ecx & BIT(28);
     leaf->ecx |= BIT(21) | BIT(31); /* x2APIC, hypervisor */
     if (ioctl(kvm->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) >
         0) {
         leaf->ecx |= BIT(24);
     }
+    remove_features(kvm->cpuid, &kvm->machine->cpu);
+    kvm->has_avx = leaf->ecx & BIT(28);
 }
 
 int vmm_kvm_init_cpuid(struct vmm_kvm *kvm, struct gw_error **errp)

@@ -241,6 +241,7 @@ static int init_basics(struct vmm_machine *machine,
     machine->memory.fd = -1;
     machine->options = options;
     machine->n_cpus = options->smp;
+    machine->cpu = options->cpu;
     machine->dirty_ring_size = options->dirty_ring_size;
     pthread_mutex_init(&machine->lock, NULL);
     pthread_mutex_init(&machine->switch_lock, NULL);
@@ -297,6 +298,16 @@ static int init_virtio(struct vmm_machine *machine,
     return r;
 }
 
+static int check_cpu(const struct vmm_machine *machine, struct gw_error **errp)
+{
+    if (machine->cpu.n_removed > 0 && !machine->accel->ops->is_pc) {
+        return gw_error_set(errp, -ENOTSUP,
+                            "accelerator %s has no CPU features",
+                            machine->accel->ops->name);
+    }
+    return 0;
+}
+
 static int init_hardware(struct vmm_machine *machine,
                          const struct vmm_options *options,
                          struct gw_error **errp)
@@ -318,6 +329,10 @@ static int init_hardware(struct vmm_machine *machine,
     }
     vmm_ioapic_init(&machine->ioapic, &machine->accel->ops->ioapic,
                     machine->accel);
+    r = check_cpu(machine, errp);
+    if (r < 0) {
+        return r;
+    }
     r = init_virtio(machine, options, errp);
     if (r < 0) {
         return r;

@@ -60,6 +60,7 @@ struct vmm_machine {
     struct vmm_accel *accel;
     struct vmm_vcpus vcpus;
     unsigned int n_cpus;
+    struct vmm_cpu_option cpu;
     /* Entries of KVM's dirty rings; 0: none. */
     uint32_t dirty_ring_size;
     /* Bit n: slot n of virtio-mmio has a device; set before the cold start. */

@@ -12,6 +12,7 @@
 #include <godwit/error.h>
 
 #include "chardev.h"
+#include "cpu_option.h"
 #include "fdset_option.h"
 #include "machine_options.h"
 #include "virtio_options.h"
@@ -40,6 +41,8 @@ struct vmm_options {
     uint64_t memory_bytes;
     /* vCPUs, 1 to VMM_MAX_CPUS. */
     unsigned int smp;
+    /* Which CPU they see. */
+    struct vmm_cpu_option cpu;
     /* What the machine is made of. */
     struct vmm_machine_options machine;
     /* A bzImage or ELF file to boot, or NULL for `beat`. */

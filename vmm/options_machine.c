@@ -86,6 +86,12 @@ static int apply_smp(struct vmm_options *options, const char *value,
     return 0;
 }
 
+static int apply_cpu(struct vmm_options *options, const char *value,
+                     struct gw_error **errp)
+{
+    return vmm_cpu_option_parse(&options->cpu, value, errp);
+}
+
 static int apply_machine(struct vmm_options *options, const char *value,
                          struct gw_error **errp)
 {
@@ -189,6 +195,8 @@ const struct vmm_option_rule vmm_machine_rules[] = {
     {"m", "memory", "SIZE", "guest RAM in MiB, or with suffix K, M, G, T",
      apply_memory},
     {"smp", NULL, "N", "number of vCPUs", apply_smp},
+    {"cpu", NULL, "TEXT", "host, and what the guest shall not see: ,-FEATURE",
+     apply_cpu},
     {"M", "machine", "TEXT", "microvm, and acpi=on or off", apply_machine},
     {"kernel", NULL, "FILE",
      "bzImage or ELF image to boot (default: built-in beat)", apply_kernel},

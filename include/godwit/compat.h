@@ -61,6 +61,22 @@ struct gw_compat_remark {
     const char *text;
 };
 
+/* A feature of CPUs: a bit that CPUID gives. */
+struct gw_cpu_feature {
+    uint32_t leaf;
+    uint32_t subleaf;
+    unsigned int which; /* of eax, ebx, ecx, edx: 0 to 3 */
+    unsigned int bit;   /* 0 to 31 */
+};
+
+/*
+ * Finds a feature by QEMU's name for it ("avx2"). False: none that is known.
+ * Since 0.1.
+ */
+GW_API bool gw_cpu_feature_find(const char *name,
+                                struct gw_cpu_feature *ret_feature)
+    GW_MUST_CHECK;
+
 /*
  * Reads a saved file whose stream starts at `offset`, or, with offset 0, a
  * file with a JSON text. Since 0.1.

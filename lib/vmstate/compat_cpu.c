@@ -46,72 +46,123 @@ static const struct feature_word {
     {0x80000008, 0, EBX, 0},
 };
 
-/* Those that people ask for; others are called by leaf and bit. */
+/* QEMU's names; others are called by leaf and bit. */
 static const struct feature_name {
     uint32_t leaf;
+    uint32_t subleaf;
     unsigned int which;
     unsigned int bit;
     const char *name;
 } names[] = {
-    {1, ECX, 0, "sse3"},
-    {1, ECX, 1, "pclmulqdq"},
-    {1, ECX, 9, "ssse3"},
-    {1, ECX, 12, "fma"},
-    {1, ECX, 13, "cx16"},
-    {1, ECX, 17, "pcid"},
-    {1, ECX, 19, "sse4.1"},
-    {1, ECX, 20, "sse4.2"},
-    {1, ECX, 21, "x2apic"},
-    {1, ECX, 22, "movbe"},
-    {1, ECX, 23, "popcnt"},
-    {1, ECX, 24, "tsc-deadline"},
-    {1, ECX, 25, "aes"},
-    {1, ECX, 26, "xsave"},
-    {1, ECX, 28, "avx"},
-    {1, ECX, 29, "f16c"},
-    {1, ECX, 30, "rdrand"},
-    {7, EBX, 0, "fsgsbase"},
-    {7, EBX, 1, "tsc_adjust"},
-    {7, EBX, 3, "bmi1"},
-    {7, EBX, 4, "hle"},
-    {7, EBX, 5, "avx2"},
-    {7, EBX, 7, "smep"},
-    {7, EBX, 8, "bmi2"},
-    {7, EBX, 9, "erms"},
-    {7, EBX, 10, "invpcid"},
-    {7, EBX, 11, "rtm"},
-    {7, EBX, 14, "mpx"},
-    {7, EBX, 16, "avx512f"},
-    {7, EBX, 17, "avx512dq"},
-    {7, EBX, 18, "rdseed"},
-    {7, EBX, 19, "adx"},
-    {7, EBX, 20, "smap"},
-    {7, EBX, 23, "clflushopt"},
-    {7, EBX, 24, "clwb"},
-    {7, EBX, 28, "avx512cd"},
-    {7, EBX, 29, "sha"},
-    {7, EBX, 30, "avx512bw"},
-    {7, EBX, 31, "avx512vl"},
-    {7, ECX, 1, "avx512vbmi"},
-    {7, ECX, 2, "umip"},
-    {7, ECX, 3, "pku"},
-    {7, ECX, 8, "gfni"},
-    {7, ECX, 9, "vaes"},
-    {7, ECX, 10, "vpclmulqdq"},
-    {7, ECX, 11, "avx512vnni"},
-    {7, ECX, 16, "la57"},
-    {7, ECX, 22, "rdpid"},
-    {7, EDX, 26, "spec-ctrl"},
-    {7, EDX, 31, "ssbd"},
-    {0x80000001, ECX, 0, "lahf"},
-    {0x80000001, ECX, 5, "lzcnt"},
-    {0x80000001, ECX, 6, "sse4a"},
-    {0x80000001, EDX, 20, "nx"},
-    {0x80000001, EDX, 26, "pdpe1gb"},
-    {0x80000001, EDX, 27, "rdtscp"},
-    {0x80000001, EDX, 29, "lm"},
-    {0x80000007, EDX, 8, "invtsc"},
-    {0x80000008, EBX, 9, "wbnoinvd"},
+    {1, 0, ECX, 0, "sse3"},
+    {1, 0, ECX, 1, "pclmulqdq"},
+    {1, 0, ECX, 9, "ssse3"},
+    {1, 0, ECX, 12, "fma"},
+    {1, 0, ECX, 13, "cx16"},
+    {1, 0, ECX, 17, "pcid"},
+    {1, 0, ECX, 19, "sse4.1"},
+    {1, 0, ECX, 20, "sse4.2"},
+    {1, 0, ECX, 21, "x2apic"},
+    {1, 0, ECX, 22, "movbe"},
+    {1, 0, ECX, 23, "popcnt"},
+    {1, 0, ECX, 24, "tsc-deadline"},
+    {1, 0, ECX, 25, "aes"},
+    {1, 0, ECX, 26, "xsave"},
+    {1, 0, ECX, 28, "avx"},
+    {1, 0, ECX, 29, "f16c"},
+    {1, 0, ECX, 30, "rdrand"},
+    {7, 0, EBX, 0, "fsgsbase"},
+    {7, 0, EBX, 1, "tsc-adjust"},
+    {7, 0, EBX, 3, "bmi1"},
+    {7, 0, EBX, 4, "hle"},
+    {7, 0, EBX, 5, "avx2"},
+    {7, 0, EBX, 7, "smep"},
+    {7, 0, EBX, 8, "bmi2"},
+    {7, 0, EBX, 9, "erms"},
+    {7, 0, EBX, 10, "invpcid"},
+    {7, 0, EBX, 11, "rtm"},
+    {7, 0, EBX, 14, "mpx"},
+    {7, 0, EBX, 16, "avx512f"},
+    {7, 0, EBX, 17, "avx512dq"},
+    {7, 0, EBX, 18, "rdseed"},
+    {7, 0, EBX, 19, "adx"},
+    {7, 0, EBX, 20, "smap"},
+    {7, 0, EBX, 21, "avx512ifma"},
+    {7, 0, EBX, 23, "clflushopt"},
+    {7, 0, EBX, 24, "clwb"},
+    {7, 0, EBX, 28, "avx512cd"},
+    {7, 0, EBX, 29, "sha-ni"},
+    {7, 0, EBX, 30, "avx512bw"},
+    {7, 0, EBX, 31, "avx512vl"},
+    {7, 0, ECX, 1, "avx512vbmi"},
+    {7, 0, ECX, 2, "umip"},
+    {7, 0, ECX, 3, "pku"},
+    {7, 0, ECX, 5, "waitpkg"},
+    {7, 0, ECX, 6, "avx512vbmi2"},
+    {7, 0, ECX, 8, "gfni"},
+    {7, 0, ECX, 9, "vaes"},
+    {7, 0, ECX, 10, "vpclmulqdq"},
+    {7, 0, ECX, 11, "avx512vnni"},
+    {7, 0, ECX, 12, "avx512bitalg"},
+    {7, 0, ECX, 14, "avx512-vpopcntdq"},
+    {7, 0, ECX, 16, "la57"},
+    {7, 0, ECX, 22, "rdpid"},
+    {7, 0, ECX, 25, "cldemote"},
+    {7, 0, ECX, 27, "movdiri"},
+    {7, 0, ECX, 28, "movdir64b"},
+    {7, 0, EDX, 4, "fsrm"},
+    {7, 0, EDX, 10, "md-clear"},
+    {7, 0, EDX, 14, "serialize"},
+    {7, 0, EDX, 26, "spec-ctrl"},
+    {7, 0, EDX, 27, "stibp"},
+    {7, 0, EDX, 28, "flush-l1d"},
+    {7, 0, EDX, 31, "ssbd"},
+    {7, 1, EAX, 4, "avx-vnni"},
+    {7, 1, EAX, 5, "avx512-bf16"},
+    {0xd, 1, EAX, 0, "xsaveopt"},
+    {0xd, 1, EAX, 1, "xsavec"},
+    {0xd, 1, EAX, 2, "xgetbv1"},
+    {0xd, 1, EAX, 3, "xsaves"},
+    {0x40000001, 0, EAX, 1, "kvm-nopiodelay"},
+    {0x40000001, 0, EAX, 4, "kvm-asyncpf"},
+    {0x40000001, 0, EAX, 5, "kvm-steal-time"},
+    {0x40000001, 0, EAX, 6, "kvm-pv-eoi"},
+    {0x40000001, 0, EAX, 7, "kvm-pv-unhalt"},
+    {0x40000001, 0, EAX, 9, "kvm-pv-tlb-flush"},
+    {0x40000001, 0, EAX, 10, "kvm-asyncpf-vmexit"},
+    {0x40000001, 0, EAX, 11, "kvm-pv-ipi"},
+    {0x40000001, 0, EAX, 12, "kvm-poll-control"},
+    {0x40000001, 0, EAX, 13, "kvm-pv-sched-yield"},
+    {0x40000001, 0, EAX, 14, "kvm-asyncpf-int"},
+    {0x40000001, 0, EAX, 15, "kvm-msi-ext-dest-id"},
+    {0x40000001, 0, EAX, 24, "kvmclock-stable-bit"},
+    {0x80000001, 0, ECX, 0, "lahf-lm"},
+    {0x80000001, 0, ECX, 4, "cr8legacy"},
+    {0x80000001, 0, ECX, 5, "abm"},
+    {0x80000001, 0, ECX, 6, "sse4a"},
+    {0x80000001, 0, ECX, 7, "misalignsse"},
+    {0x80000001, 0, ECX, 8, "3dnowprefetch"},
+    {0x80000001, 0, ECX, 9, "osvw"},
+    {0x80000001, 0, ECX, 16, "fma4"},
+    {0x80000001, 0, ECX, 21, "tbm"},
+    {0x80000001, 0, EDX, 11, "syscall"},
+    {0x80000001, 0, EDX, 20, "nx"},
+    {0x80000001, 0, EDX, 22, "mmxext"},
+    {0x80000001, 0, EDX, 25, "fxsr-opt"},
+    {0x80000001, 0, EDX, 26, "pdpe1gb"},
+    {0x80000001, 0, EDX, 27, "rdtscp"},
+    {0x80000001, 0, EDX, 29, "lm"},
+    {0x80000001, 0, EDX, 30, "3dnowext"},
+    {0x80000001, 0, EDX, 31, "3dnow"},
+    {0x80000007, 0, EDX, 8, "invtsc"},
+    {0x80000008, 0, EBX, 0, "clzero"},
+    {0x80000008, 0, EBX, 2, "xsaveerptr"},
+    {0x80000008, 0, EBX, 9, "wbnoinvd"},
+    {0x80000008, 0, EBX, 12, "ibpb"},
+    {0x80000008, 0, EBX, 14, "ibrs"},
+    {0x80000008, 0, EBX, 15, "amd-stibp"},
+    {0x80000008, 0, EBX, 24, "amd-ssbd"},
+    {0x80000008, 0, EBX, 25, "virt-ssbd"},
 };
 
 static uint32_t value_of(const struct gw_compat_machine *machine,
@@ -132,13 +183,29 @@ static const char *name_of(const struct feature_word *word, unsigned int bit)
 {
     size_t i;
 
-    for (i = 0; word->subleaf == 0 && i < GW_ARRAY_SIZE(names); i++) {
-        if (names[i].leaf == word->leaf && names[i].which == word->which &&
-            names[i].bit == bit) {
+    for (i = 0; i < GW_ARRAY_SIZE(names); i++) {
+        if (names[i].leaf == word->leaf && names[i].subleaf == word->subleaf &&
+            names[i].which == word->which && names[i].bit == bit) {
             return names[i].name;
         }
     }
     return NULL;
+}
+
+bool gw_cpu_feature_find(const char *name, struct gw_cpu_feature *ret_feature)
+{
+    size_t i;
+
+    for (i = 0; i < GW_ARRAY_SIZE(names); i++) {
+        if (strcmp(names[i].name, name) == 0) {
+            *ret_feature = (struct gw_cpu_feature){.leaf = names[i].leaf,
+                                                   .subleaf = names[i].subleaf,
+                                                   .which = names[i].which,
+                                                   .bit = names[i].bit};
+            return true;
+        }
+    }
+    return false;
 }
 
 static void missing(struct gw_compat_report *report,

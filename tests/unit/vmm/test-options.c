@@ -332,6 +332,45 @@ static void test_options__machine(void **state)
     parse(&options, "'acpi' has no value", "-M", "microvm,acpi", NULL);
 }
 
+static void test_options__cpu(void **state)
+{
+    struct gw_cpu_feature avx2 = {.leaf = 7, .which = 1, .bit = 5};
+    struct gw_cpu_feature pku = {.leaf = 7, .which = 2, .bit = 3};
+    struct vmm_cpu_option cpu;
+    static const struct {
+        const char *text;
+        const char *part;
+    } wrong[] = {
+        {"qemu64", "CPU model 'qemu64' is not host"},
+        {"", "CPU model '' is not host"},
+        {"host,", "'' is not -FEATURE"},
+        {"host,-", "'-' is not -FEATURE"},
+        {"host,avx2", "'avx2' is not -FEATURE or FEATURE=off"},
+        {"host,+avx2", "'+avx2' is not -FEATURE"},
+        {"host,avx2=on", "'avx2=on' is not -FEATURE"},
+        {"host,=off", "'=off' is not -FEATURE"},
+        {"host,-warp", "unknown CPU feature 'warp'"},
+        {"host,-a-name-that-no-feature-ever-has-had", "unknown CPU feature"},
+    };
+
+    assert_int_equal(vmm_cpu_option_parse(&cpu, "host", NULL), 0);
+    assert_int_equal(cpu.n_removed, 0);
+    assert_int_equal(vmm_cpu_option_parse(&cpu, "host,-avx2,pku=off", NULL), 0);
+    assert_int_equal(cpu.n_removed, 2);
+    assert_memory_equal(&cpu.removed[0], &avx2, sizeof(avx2));
+    assert_memory_equal(&cpu.removed[1], &pku, sizeof(pku));
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct gw_error *error = NULL;
+
+        assert_int_equal(vmm_cpu_option_parse(&cpu, wrong[i].text, &error),
+                         -EINVAL);
+        if (!strstr(gw_error_text(error), wrong[i].part)) {
+            fail_msg("%s: %s", wrong[i].text, gw_error_text(error));
+        }
+        gw_error_free(error);
+    }
+}
+
 static void test_options__virtio_devices(void **state)
 {
     struct vmm_options options;
@@ -415,6 +454,7 @@ int main(void)
         cmocka_unit_test(test_options__wrong_use_is_named),
         cmocka_unit_test(test_options__add_fd),
         cmocka_unit_test(test_options__add_fd_wrong_use),
+        cmocka_unit_test(test_options__cpu),
         cmocka_unit_test(test_options__virtio_devices),
         cmocka_unit_test(test_options__wrong_virtio_devices),
     };

@@ -12,7 +12,6 @@
 
 #define F_SEG_MAX 2
 #define F_GEOMETRY 4
-#define F_RO 5
 #define F_BLK_SIZE 6
 #define F_SCSI 7
 #define F_FLUSH 9
@@ -207,7 +206,7 @@ static uint64_t offered(const struct vmm_virtio_blk_config *config)
         VMM_VIRTIO_BIT(F_DISCARD) | VMM_VIRTIO_BIT(F_WRITE_ZEROES);
 
     if (config->image.readonly) {
-        features |= VMM_VIRTIO_BIT(F_RO);
+        features |= VMM_VIRTIO_BIT(VMM_VIRTIO_BLK_F_RO);
     }
     if (config->n_queues > 1) {
         features |= VMM_VIRTIO_BIT(F_MQ);

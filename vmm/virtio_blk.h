@@ -14,6 +14,8 @@
 /* As of QEMU: the largest request that an int of bytes can express. */
 #define VMM_VIRTIO_BLK_RANGE_SECTORS_MAX \
     ((uint32_t)INT32_MAX / VMM_SECTOR_BYTES)
+/* The device is read-only, and says so. */
+#define VMM_VIRTIO_BLK_F_RO 5
 /* Where the configuration space has the number of sectors. */
 #define VMM_VIRTIO_BLK_CAPACITY_AT 0
 

@@ -104,12 +104,35 @@ static int check_saved(struct vmm_virtio_blk *blk, struct gw_error **errp)
     return 0;
 }
 
-/* The guest's choice of a cache, as it saw it last. */
-static void restore_cache(struct vmm_virtio_blk *blk)
+/* What the guest saw last: its choice of a cache, and how large the disk is. */
+static int restore_config(struct vmm_virtio_blk *blk, struct gw_error **errp)
 {
-    if (vmm_get_le64(blk->device.config + VMM_VIRTIO_BLK_CAPACITY_AT) != 0) {
+    uint64_t sectors =
+        vmm_get_le64(blk->device.config + VMM_VIRTIO_BLK_CAPACITY_AT);
+    uint64_t here = blk->image.bytes / VMM_SECTOR_BYTES;
+
+    if (sectors > here) {
+        return gw_error_set(
+            errp, -EPROTO, "the guest's disk has %llu sectors, this one %llu",
+            (unsigned long long)sectors, (unsigned long long)here);
+    }
+    if (sectors != 0) {
         blk->device.ops->set_config(blk, blk->device.config);
     }
+    return 0;
+}
+
+/* A driver that knows nothing of it would lose what it writes. */
+static int check_readonly(const struct vmm_virtio_blk *blk,
+                          struct gw_error **errp)
+{
+    if (blk->image.readonly && blk->device.started &&
+        !vmm_virtio_has(&blk->device, VMM_VIRTIO_BLK_F_RO)) {
+        return gw_error_set(errp, -EPROTO,
+                            "the guest may write to its disk, this one is "
+                            "read-only");
+    }
+    return 0;
 }
 
 static int post_load(void *state, uint32_t version, struct gw_error **errp)
@@ -118,10 +141,13 @@ static int post_load(void *state, uint32_t version, struct gw_error **errp)
     int r = vmm_virtio_post_load(&blk->device, errp);
 
     if (r == 0) {
+        r = check_readonly(blk, errp);
+    }
+    if (r == 0) {
         r = check_saved(blk, errp);
     }
     if (r == 0) {
-        restore_cache(blk);
+        r = restore_config(blk, errp);
     }
     return r;
 }

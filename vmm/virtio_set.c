@@ -267,19 +267,58 @@ void vmm_virtio_set_deinit(struct vmm_virtio_set *set)
     *set = (struct vmm_virtio_set){0};
 }
 
+/*
+ * What has to fit of features: those of one transport or the other are told
+ * by the transport.
+ */
+#define TRANSPORT_FEATURES                    \
+    (VMM_VIRTIO_BIT(VMM_VIRTIO_F_VERSION_1) | \
+     VMM_VIRTIO_BIT(VMM_VIRTIO_F_ANY_LAYOUT) | VMM_VIRTIO_BIT(7))
+
+static int set_traits(const struct vmm_virtio_member *member,
+                      struct gw_machine *machine, struct gw_device *device,
+                      struct gw_error **errp)
+{
+    const struct vmm_virtio *virtio = member->device;
+    struct gw_trait traits[] = {
+        {"version of the registers", GW_TRAIT_SAME, virtio->legacy ? 1 : 2},
+        {"number of queues", GW_TRAIT_SAME, virtio->n_queues},
+        {"features", GW_TRAIT_ALL_BITS,
+         virtio->host_features & ~TRANSPORT_FEATURES},
+        /* Of disks. */
+        {"read-only", GW_TRAIT_SAME, 0},
+        {"number of sectors", GW_TRAIT_AT_LEAST, 0},
+    };
+    size_t n = VMM_ARRAY_SIZE(traits);
+
+    if (member->vmstate == &vmm_virtio_blk_vmstate) {
+        const struct vmm_virtio_blk *blk = member->object;
+
+        traits[n - 2].value = blk->image.readonly;
+        traits[n - 1].value = blk->image.bytes / VMM_SECTOR_BYTES;
+    } else {
+        n -= 2;
+    }
+    return gw_device_set_traits(machine, device, traits, n, errp);
+}
+
 int vmm_virtio_set_add_devices(struct vmm_virtio_set *set,
                                struct gw_machine *machine,
                                struct gw_error **errp)
 {
     for (unsigned int i = 0; i < set->n_members; i++) {
         const struct vmm_virtio_member *member = &set->members[i];
+        struct gw_device *device = NULL;
         char path[40];
         int r;
 
         snprintf(path, sizeof(path), "virtio-mmio@%016x",
                  VMM_VIRTIO_BASE + member->slot * VMM_VIRTIO_BYTES);
         r = gw_machine_add_device(machine, member->vmstate, path, 0,
-                                  member->object, NULL, errp);
+                                  member->object, &device, errp);
+        if (r == 0) {
+            r = set_traits(member, machine, device, errp);
+        }
         if (r < 0) {
             return r;
         }

@@ -327,6 +327,12 @@ static int check_registers(struct vmm_virtio *device, struct gw_error **errp)
                             device->guest_features_sel,
                             device->guest_page_shift);
     }
+    /* Only drivers of that transport tell of pages. */
+    if (!device->legacy && device->guest_page_shift != 0) {
+        return gw_error_set(errp, -EPROTO,
+                            "the guest's driver uses version 1 of the "
+                            "registers, this device has version 2");
+    }
     return 0;
 }
 

@@ -160,6 +160,33 @@ GW_API int gw_machine_add_device(struct gw_machine *machine,
                                  void *state, struct gw_device **ret_device,
                                  struct gw_error **errp) GW_MUST_CHECK;
 
+/* How a trait of the source must be at the destination. */
+enum gw_trait_rule {
+    GW_TRAIT_SAME,     /* equal */
+    GW_TRAIT_ALL_BITS, /* each bit that is set */
+    GW_TRAIT_AT_LEAST, /* as much, or more */
+};
+
+/* The most that one device has. */
+#define GW_TRAITS_MAX 16
+
+/* What a device is and its table does not say, as the size of a disk. */
+struct gw_trait {
+    const char *name; /* outlives the device */
+    enum gw_trait_rule rule;
+    uint64_t value; /* up to INT64_MAX */
+};
+
+/*
+ * States a device's traits (at most GW_TRAITS_MAX, copied), for descriptions of
+ * the machine (<godwit/compat.h>); replaces what was stated. -EINVAL, -ENOMEM.
+ * Since 0.1.
+ */
+GW_API int gw_device_set_traits(struct gw_machine *machine,
+                                struct gw_device *device,
+                                const struct gw_trait *traits, size_t n,
+                                struct gw_error **errp) GW_MUST_CHECK;
+
 /* Removes a device. -EBUSY while a migration runs. Since 0.1. */
 GW_API int gw_machine_remove_device(struct gw_machine *machine,
                                     struct gw_device *device,

@@ -50,6 +50,7 @@ gw_machine_new(const char *name, const struct gw_machine_ops *ops, void *opaque)
 static void device_free(struct gw_device *device)
 {
     free(device->idstr);
+    free(device->traits);
     free(device);
 }
 
@@ -199,6 +200,35 @@ int gw_machine_add_device(struct gw_machine *machine,
     if (ret_device) {
         *ret_device = device;
     }
+    return 0;
+}
+
+int gw_device_set_traits(struct gw_machine *machine, struct gw_device *device,
+                         const struct gw_trait *traits, size_t n,
+                         struct gw_error **errp)
+{
+    struct gw_trait *copy = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        if (n > GW_TRAITS_MAX || traits[i].value > INT64_MAX) {
+            return gw_error_set(errp, -EINVAL,
+                                "device '%s': too many traits, or one that is "
+                                "too large",
+                                device->idstr);
+        }
+    }
+    if (n) {
+        copy = calloc(n, sizeof(*copy));
+        if (!copy) {
+            return gw_error_set(errp, -ENOMEM, "out of memory");
+        }
+        memcpy(copy, traits, n * sizeof(*copy));
+    }
+    pthread_mutex_lock(&machine->lock);
+    free(device->traits);
+    device->traits = copy;
+    device->n_traits = n;
+    pthread_mutex_unlock(&machine->lock);
     return 0;
 }
 

@@ -19,6 +19,9 @@ struct gw_device {
     char *idstr;
     uint32_t instance_id;
     void *state;
+    /* guarded by the machine's lock; owned, or NULL */
+    struct gw_trait *traits;
+    size_t n_traits;
     /* guarded by the machine's lock: the next one, in order of adding */
     struct gw_device *next;
 };

@@ -69,13 +69,31 @@ static size_t table_of(const struct gw_machine *machine,
     return json_array_size(tables) - 1;
 }
 
-static void put_device(json_t *devices, const char *idstr, uint32_t instance_id,
-                       size_t table)
+static json_t *put_device(json_t *devices, const char *idstr,
+                          uint32_t instance_id, size_t table)
 {
-    json_array_append_new(devices,
-                          json_pack("{s:s, s:I, s:I}", "name", idstr,
-                                    "instance", (json_int_t)instance_id,
-                                    "vmstate", (json_int_t)table));
+    json_t *object =
+        json_pack("{s:s, s:I, s:I}", "name", idstr, "instance",
+                  (json_int_t)instance_id, "vmstate", (json_int_t)table);
+
+    json_array_append_new(devices, object);
+    return object;
+}
+
+static void put_traits(json_t *object, const struct gw_device *device)
+{
+    json_t *array = json_array();
+    size_t i;
+
+    for (i = 0; i < device->n_traits; i++) {
+        const struct gw_trait *trait = &device->traits[i];
+
+        json_array_append_new(
+            array, json_pack("{s:s, s:s, s:I}", "name", trait->name, "rule",
+                             gw_compat_rule_names[trait->rule], "value",
+                             (json_int_t)trait->value));
+    }
+    json_object_set_new(object, "traits", array);
 }
 
 /* The stream's own section, which every loader of ours knows. */
@@ -95,8 +113,12 @@ static void put_devices(json_t *object, const struct gw_machine *machine)
     json_t *devices = json_array();
 
     for (device = machine->devices; device; device = device->next) {
-        put_device(devices, device->idstr, device->instance_id,
-                   table_of(machine, device, tables, devices));
+        json_t *member = put_device(devices, device->idstr, device->instance_id,
+                                    table_of(machine, device, tables, devices));
+
+        if (device->n_traits) {
+            put_traits(member, device);
+        }
     }
     put_globalstate(tables, devices);
     json_object_set_new(object, "vmstates", tables);

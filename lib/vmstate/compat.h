@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include <godwit/compat.h>
+#include <godwit/machine.h>
 
 /* The key that tells our own form, and its version. */
 #define GW_COMPAT_MARK "x-godwit-description"
@@ -64,6 +65,8 @@ struct gw_compat_device {
     const char *idstr; /* of a dump: the device's type */
     uint32_t instance_id;
     const struct gw_compat_vmstate *vmstate; /* one of the machine's */
+    struct gw_trait *traits;                 /* that are stated; owned */
+    size_t n_traits;
 };
 
 struct gw_compat_block {
@@ -113,6 +116,10 @@ struct gw_compat_machine {
 
 /* QMP's names of enum gw_compat_capability. */
 extern const char *const gw_compat_capability_names[GW_COMPAT_CAPABILITIES];
+
+/* The words of a description for enum gw_trait_rule. */
+#define GW_COMPAT_RULES 3
+extern const char *const gw_compat_rule_names[GW_COMPAT_RULES];
 
 /* Frees what a vmstate owns. */
 void gw_compat_vmstate_deinit(struct gw_compat_vmstate *vmstate);

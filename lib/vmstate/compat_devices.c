@@ -3,6 +3,7 @@
  */
 #include "vmstate/compat.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -103,6 +104,71 @@ static void compare(const struct gw_compat_checking *c, const char *idstr,
     gw_compat_check_vmstate(&pair, from, to);
 }
 
+static const struct gw_trait *find_trait(const struct gw_compat_device *device,
+                                         const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < device->n_traits; i++) {
+        if (strcmp(device->traits[i].name, name) == 0) {
+            return &device->traits[i];
+        }
+    }
+    return NULL;
+}
+
+static void check_trait(const struct gw_compat_checking *c, const char *idstr,
+                        const struct gw_trait *from, uint64_t to)
+{
+    uint64_t lost = from->value & ~to;
+
+    switch (from->rule) {
+    case GW_TRAIT_SAME:
+        if (from->value != to) {
+            gw_compat_add(c->report, GW_COMPAT_STOPS, GW_COMPAT_ABOUT_DEVICE,
+                          idstr,
+                          "device '%s': %s is %" PRIu64
+                          " at the source, %" PRIu64 " at the destination",
+                          idstr, from->name, from->value, to);
+        }
+        break;
+    case GW_TRAIT_ALL_BITS:
+        if (lost) {
+            gw_compat_add(c->report, GW_COMPAT_STOPS, GW_COMPAT_ABOUT_DEVICE,
+                          idstr,
+                          "device '%s': %s %#" PRIx64
+                          " of the source are missing at the destination",
+                          idstr, from->name, lost);
+        }
+        break;
+    case GW_TRAIT_AT_LEAST:
+        if (from->value > to) {
+            gw_compat_add(c->report, GW_COMPAT_STOPS, GW_COMPAT_ABOUT_DEVICE,
+                          idstr,
+                          "device '%s': %s is %" PRIu64
+                          " at the source, only %" PRIu64 " at the destination",
+                          idstr, from->name, from->value, to);
+        }
+        break;
+    }
+}
+
+/* Those that both state. */
+static void check_traits(const struct gw_compat_checking *c,
+                         const struct gw_compat_device *a,
+                         const struct gw_compat_device *b)
+{
+    size_t i;
+
+    for (i = 0; i < a->n_traits; i++) {
+        const struct gw_trait *to = find_trait(b, a->traits[i].name);
+
+        if (to) {
+            check_trait(c, a->idstr, &a->traits[i], to->value);
+        }
+    }
+}
+
 static void check_sent_devices(const struct gw_compat_checking *c)
 {
     size_t i;
@@ -112,6 +178,9 @@ static void check_sent_devices(const struct gw_compat_checking *c)
         const struct gw_compat_device *b =
             find_device(c->destination, a->idstr, a->instance_id);
 
+        if (b) {
+            check_traits(c, a, b);
+        }
         if (!b) {
             unknown_device(c, a);
         } else if (!was_compared(c, i, b->vmstate)) {

@@ -179,6 +179,9 @@ gw_compat_machine_free(struct gw_compat_machine *machine)
     for (i = 0; i < machine->n_vmstates; i++) {
         gw_compat_vmstate_deinit(&machine->vmstates[i]);
     }
+    for (i = 0; i < machine->n_devices; i++) {
+        free(machine->devices[i].traits);
+    }
     free(machine->vmstates);
     free(machine->blocks);
     free(machine->devices);

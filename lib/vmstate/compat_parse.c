@@ -14,6 +14,12 @@ const char *const gw_compat_capability_names[GW_COMPAT_CAPABILITIES] = {
     [GW_COMPAT_VALIDATE_UUID] = "validate-uuid",
 };
 
+const char *const gw_compat_rule_names[GW_COMPAT_RULES] = {
+    [GW_TRAIT_SAME] = "same",
+    [GW_TRAIT_ALL_BITS] = "all-bits",
+    [GW_TRAIT_AT_LEAST] = "at-least",
+};
+
 /*
  * ---- vmstates ----
  */
@@ -148,6 +154,44 @@ static int parse_vmstates(const json_t *object,
  * ---- Devices and blocks ----
  */
 
+static int parse_trait(const json_t *object, const char *where,
+                       struct gw_trait *trait, struct gw_error **errp)
+{
+    const char *rule = NULL;
+    int r = gw_compat_get_string(object, "name", where, &trait->name, errp);
+
+    if (r == 0) {
+        r = gw_compat_get_string(object, "rule", trait->name, &rule, errp);
+    }
+    if (r == 0) {
+        r = gw_compat_get_uint(object, "value", trait->name, INT64_MAX,
+                               &trait->value, errp);
+    }
+    for (size_t i = 0; r == 0 && i < GW_COMPAT_RULES; i++) {
+        if (strcmp(rule, gw_compat_rule_names[i]) == 0) {
+            trait->rule = (enum gw_trait_rule)i;
+            return 0;
+        }
+    }
+    return r < 0 ? r : gw_compat_bad(errp, trait->name, "'rule' is not known");
+}
+
+static int parse_traits(const json_t *object, struct gw_compat_device *device,
+                        struct gw_error **errp)
+{
+    const json_t *array = NULL;
+    size_t i;
+    int r = gw_compat_get_array(object, "traits", device->idstr, GW_TRAITS_MAX,
+                                sizeof(*device->traits), &array,
+                                &device->traits, errp);
+
+    for (i = 0; r == 0 && i < json_array_size(array); i++) {
+        r = parse_trait(json_array_get(array, i), device->idstr,
+                        &device->traits[device->n_traits++], errp);
+    }
+    return r;
+}
+
 static int parse_device(const json_t *object, struct gw_compat_machine *machine,
                         struct gw_compat_device *device, struct gw_error **errp)
 {
@@ -169,6 +213,7 @@ static int parse_device(const json_t *object, struct gw_compat_machine *machine,
     }
     if (r == 0) {
         device->vmstate = &machine->vmstates[index];
+        r = parse_traits(object, device, errp);
     }
     return r;
 }

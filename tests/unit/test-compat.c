@@ -214,6 +214,39 @@ static void test_compat__instances(void **state)
            "1 of it\n");
 }
 
+#define TRAITS(list)                                                     \
+    DEVICES("{'name':'d','instance':0,'vmstate':0,'traits':[" list "]}", \
+            "{'name':'d','version':1,'minimum-version':1,'fields':["     \
+            "]}")
+#define TRAIT(name, rule, value) \
+    "{'name':'" name "','rule':'" rule "','value':" value "}"
+
+static void test_compat__traits(void **state)
+{
+    const char *one = MACHINE(TRAITS(TRAIT("size", "at-least", "100") "," TRAIT(
+        "kind", "same", "1") "," TRAIT("bits", "all-bits", "12")));
+    const char *two = MACHINE(TRAITS(TRAIT("bits", "all-bits", "6") "," TRAIT(
+        "size", "at-least", "99") "," TRAIT("kind", "same", "2")));
+
+    (void)state;
+    expect(one, one, "");
+    expect(one, two,
+           "! device 'd': size is 100 at the source, only 99 at the "
+           "destination\n"
+           "! device 'd': kind is 1 at the source, 2 at the destination\n"
+           "! device 'd': bits 0x8 of the source are missing at the "
+           "destination\n");
+    expect(two, one,
+           "! device 'd': bits 0x2 of the source are missing at the "
+           "destination\n"
+           "! device 'd': kind is 2 at the source, 1 at the destination\n");
+    /* What one side does not state is not compared. */
+    expect(MACHINE(TRAITS(TRAIT("size", "same", "1"))),
+           MACHINE(TRAITS(TRAIT("kind", "same", "1"))), "");
+    expect(one, MACHINE(TRAITS("")), "");
+    expect(MACHINE(TRAITS("")), one, "");
+}
+
 static void test_compat__devices_that_are_not_always_sent(void **state)
 {
     const char *none = MACHINE("'blocks':[]");
@@ -660,6 +693,14 @@ static void test_compat__refused_texts(void **state)
                    "'used-length' is not a number from 0");
     expect_refused(MACHINE("'devices':[" D0 "]"), -EBADMSG,
                    "not the number of one of 'vmstates'");
+    expect_refused(MACHINE(TRAITS("{'rule':'same'}")), -EBADMSG,
+                   "d: no string 'name'");
+    expect_refused(MACHINE(TRAITS("{'name':'t'}")), -EBADMSG,
+                   "t: no string 'rule'");
+    expect_refused(MACHINE(TRAITS(TRAIT("t", "more", "1"))), -EBADMSG,
+                   "t: 'rule' is not known");
+    expect_refused(MACHINE(TRAITS(TRAIT("t", "same", "-1"))), -EBADMSG,
+                   "t: 'value' is not a number from 0");
     expect_refused(MACHINE("'uuid':'00'"), -EBADMSG, "not 32 hexadecimal");
     expect_refused(MACHINE("'uuid':'zz'"), -EBADMSG, "not 32 hexadecimal");
     expect_refused(FIELDS(""), -EBADMSG, "not a JSON object");
@@ -731,6 +772,7 @@ int main(void)
         cmocka_unit_test(test_compat__roms_of_a_file_may_be_resizeable),
         cmocka_unit_test(test_compat__devices_missing_and_extra),
         cmocka_unit_test(test_compat__instances),
+        cmocka_unit_test(test_compat__traits),
         cmocka_unit_test(test_compat__devices_that_are_not_always_sent),
         cmocka_unit_test(test_compat__versions),
         cmocka_unit_test(test_compat__field_sizes),

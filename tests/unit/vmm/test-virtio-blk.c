@@ -358,6 +358,33 @@ static void test_blk__section(void **state)
     check_section(false);
 }
 
+/* A guest that knows of a larger disk, or of one that it may write to. */
+static void test_blk__disks_of_another_kind(void **state)
+{
+    struct bench *from = new_bench(false, (struct vmm_block_config){0});
+    struct bench *to = new_bench(false, (struct vmm_block_config){0});
+    struct bench *readonly =
+        new_bench(false, (struct vmm_block_config){.readonly = true});
+    GW_AUTO_BUFFER struct gw_buffer saved = {0};
+
+    get_reg(&from->driver, 0x100);
+    vmm_virtio_pause(from->driver.device);
+    assert_int_equal(gw_vmstate_save(&vmm_virtio_blk_vmstate, &from->blk,
+                                     &saved, NULL, NULL),
+                     0);
+    vmm_virtio_pause(to->driver.device);
+    expect_loaded(&vmm_virtio_blk_vmstate, &to->blk, 2, saved.data, saved.size);
+    to->blk.image.bytes -= VMM_SECTOR_BYTES;
+    expect_refused(&vmm_virtio_blk_vmstate, &to->blk, 2, saved.data, saved.size,
+                   -EPROTO, "the guest's disk has 2048 sectors, this one 2047");
+    vmm_virtio_pause(readonly->driver.device);
+    expect_refused(&vmm_virtio_blk_vmstate, &readonly->blk, 2, saved.data,
+                   saved.size, -EPROTO, "this one is read-only");
+    free_bench(from);
+    free_bench(to);
+    free_bench(readonly);
+}
+
 /* A request that was on its way in QEMU is done again. */
 static void test_blk__saved_request(void **state)
 {
@@ -408,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_blk__features_that_are_not_offered),
         cmocka_unit_test(test_blk__pause_waits_for_requests),
         cmocka_unit_test(test_blk__section),
+        cmocka_unit_test(test_blk__disks_of_another_kind),
         cmocka_unit_test(test_blk__saved_request),
     };
 

@@ -238,6 +238,19 @@ static void test_sections__features_that_are_not_offered(void **state)
     free_bench(bench);
 }
 
+static void test_sections__registers_of_another_version(void **state)
+{
+    struct bench *bench = new_bench(false);
+    size_t size = read_section("legacy", "virtio-rng");
+
+    expect_refused(&vmm_virtio_rng_vmstate, &bench->rng, 1, section, size,
+                   -EPROTO, "version 1 of the registers");
+    /* No driver was there yet: nothing of the transport is used. */
+    size = read_section("legacy-reset", "virtio-rng");
+    expect_loaded(&vmm_virtio_rng_vmstate, &bench->rng, 1, section, size);
+    free_bench(bench);
+}
+
 /*
  * With a frame, a buffer for statistics or none in flight: once the guest has
  * it back, the section is QEMU's.
@@ -291,6 +304,7 @@ int main(void)
         cmocka_unit_test(test_sections__modern_in_flight),
         cmocka_unit_test(test_sections__configuration),
         cmocka_unit_test(test_sections__features_that_are_not_offered),
+        cmocka_unit_test(test_sections__registers_of_another_version),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

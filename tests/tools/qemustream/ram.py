@@ -1,6 +1,7 @@
 """The `ram` section: block table, page records, mapped-ram headers."""
 
 import hashlib
+import struct
 
 from .cursor import StreamError
 
@@ -10,6 +11,9 @@ PAGE_SIZE = 4096
 MAPPED_VERSION = 1
 MAX_BLOCK_BYTES = 1 << 46
 HASH_CHUNK = 1 << 20
+# Offset and flags, the byte that fills the page; how many at once.
+ZERO_RECORD = struct.Struct(">QB")
+ZERO_RUN = 1024
 
 
 class Block:
@@ -107,6 +111,7 @@ class Ram:
     def section(self):
         """Records up to and including EOS."""
         while True:
+            self.zero_run()
             start = self.cursor.at
             if not self.blocks:
                 self.cursor.mark("ram.total")
@@ -187,6 +192,29 @@ class Ram:
                     raise StreamError(
                         pages_at, f"bit {page} lies beyond {block.name!r}")
                 block.normal[page] = pages_at + page * PAGE_SIZE
+
+    def zero_run(self):
+        """Zero pages in a row, of the block that was named last: most of what
+        there is of a large guest. Whatever is not plain is left alone."""
+        cur, block = self.cursor, self.last
+        if block is None or self.mapped:
+            return
+        while True:
+            raw = cur.peek(ZERO_RUN * ZERO_RECORD.size)
+            raw = raw[: len(raw) // ZERO_RECORD.size * ZERO_RECORD.size]
+            pages = []
+            for word, filling in ZERO_RECORD.iter_unpack(raw):
+                if (word & (PAGE_SIZE - 1) != ZERO | CONTINUE or filling
+                        or word >= block.used_length):
+                    break
+                pages.append(word // PAGE_SIZE)
+            if not pages:
+                return
+            cur.account("ram-records", len(pages) * ZERO_RECORD.size)
+            block.records += len(pages)
+            block.zero.update(pages)
+            for page in pages if block.normal else ():
+                block.normal.pop(page, None)
 
     def page_record(self, start, offset, flags):
         cur = self.cursor

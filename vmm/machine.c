@@ -40,6 +40,16 @@ static int pause_locked(struct vmm_machine *machine, struct gw_error **errp)
     return machine->accel->ops->stop(machine->accel, errp);
 }
 
+void vmm_machine_halt(struct vmm_machine *machine, bool read_state)
+{
+    pthread_mutex_lock(&machine->switch_lock);
+    stop_running(machine);
+    if (read_state) {
+        machine->accel->ops->stop(machine->accel, NULL);
+    }
+    pthread_mutex_unlock(&machine->switch_lock);
+}
+
 /* A state that cannot be read is no reason to stop: the guest goes on. */
 static int pause_machine(void *opaque, struct gw_error **errp)
 {
@@ -431,114 +441,4 @@ void vmm_machine_deinit(struct vmm_machine *machine)
         close(machine->end_fd);
         machine->end_fd = -1;
     }
-}
-
-void vmm_machine_wake(struct vmm_machine *machine)
-{
-    uint64_t one = 1;
-
-    if (write(machine->end_fd, &one, sizeof(one)) < 0) {
-        /* EAGAIN: it is readable already. */
-        return;
-    }
-}
-
-void vmm_machine_request_end(struct vmm_machine *machine, enum vmm_end end)
-{
-    pthread_mutex_lock(&machine->lock);
-    if (machine->end == VMM_END_NONE) {
-        machine->end = end;
-    }
-    pthread_mutex_unlock(&machine->lock);
-    vmm_vcpus_request_pause(&machine->vcpus);
-    vmm_machine_wake(machine);
-}
-
-static void emit_shutdown(struct vmm_machine *machine, const char *reason,
-                          bool guest)
-{
-    struct gw_event event = {
-        .type = GW_EVENT_SHUTDOWN, .reason = reason, .guest = guest};
-
-    gw_machine_emit(machine->gw, &event);
-}
-
-static enum vmm_end take_end(struct vmm_machine *machine)
-{
-    enum vmm_end end;
-    uint64_t count;
-
-    if (read(machine->end_fd, &count, sizeof(count)) < 0) {
-        return VMM_END_NONE;
-    }
-    pthread_mutex_lock(&machine->lock);
-    end = machine->end;
-    machine->end = VMM_END_NONE;
-    pthread_mutex_unlock(&machine->lock);
-    return end;
-}
-
-/* Whether a guest that wants a reset is to get one. */
-static bool may_reset(const struct vmm_machine *machine)
-{
-    if (machine->options->no_reboot) {
-        return false;
-    }
-    if (!vmm_machine_can_start(machine)) {
-        fputs("godwit run: the guest resets the machine, and there is nothing "
-              "to boot: it came in without --kernel or --bios\n",
-              stderr);
-        return false;
-    }
-    return true;
-}
-
-static enum vmm_end reset_by_guest(struct vmm_machine *machine)
-{
-    VMM_AUTO_ERROR struct gw_error *error = NULL;
-    int r = vmm_machine_reset(machine, "guest-reset", true, &error);
-
-    if (r == -EBUSY) {
-        pthread_mutex_lock(&machine->switch_lock);
-        machine->reset_due = true;
-        pthread_mutex_unlock(&machine->switch_lock);
-        return VMM_END_NONE;
-    }
-    if (r < 0) {
-        fprintf(stderr, "godwit run: %s\n", gw_error_text(error));
-        return VMM_END_ERROR;
-    }
-    return VMM_END_NONE;
-}
-
-enum vmm_end vmm_machine_finish_end(struct vmm_machine *machine)
-{
-    enum vmm_end end = take_end(machine);
-
-    if (end == VMM_END_NONE || end == VMM_END_CLOSED) {
-        return end;
-    }
-    if (end == VMM_END_RESET && may_reset(machine)) {
-        return reset_by_guest(machine);
-    }
-    /* For those who look or save now; what ended may not tell all. */
-    pthread_mutex_lock(&machine->switch_lock);
-    pause_locked(machine, NULL);
-    pthread_mutex_unlock(&machine->switch_lock);
-    if (end == VMM_END_ERROR) {
-        gw_machine_guest_stopped(machine->gw, GW_RUN_STATE_INTERNAL_ERROR);
-        return end;
-    }
-    emit_shutdown(
-        machine, end == VMM_END_RESET ? "guest-reset" : "guest-shutdown", true);
-    gw_machine_guest_stopped(machine->gw, GW_RUN_STATE_SHUTDOWN);
-    return end;
-}
-
-void vmm_machine_shut_down(struct vmm_machine *machine, const char *reason)
-{
-    pthread_mutex_lock(&machine->switch_lock);
-    stop_running(machine);
-    pthread_mutex_unlock(&machine->switch_lock);
-    emit_shutdown(machine, reason, false);
 }

@@ -100,6 +100,12 @@ void vmm_machine_deinit(struct vmm_machine *machine);
  */
 void vmm_machine_request_end(struct vmm_machine *machine, enum vmm_end end);
 
+/*
+ * Stops all that runs, for good; read_state: for those who look or save
+ * afterwards, as far as it can be read. Not on a vCPU's thread.
+ */
+void vmm_machine_halt(struct vmm_machine *machine, bool read_state);
+
 /* Makes end_fd readable, for nothing else. Any thread. */
 void vmm_machine_wake(struct vmm_machine *machine);
 

@@ -134,6 +134,8 @@ pipe()
     sleep 86400 0<>"$1" >/dev/null 2>&1 &
 }
 
+QEMU=qemu-system-x86_64-microvm
+
 # qemu_start NAME OPTION...: QEMU/KVM in the background, its monitor a pipe
 # /tmp/NAME.in, its serial port in /tmp/NAME.serial
 qemu_start()
@@ -143,7 +145,7 @@ qemu_start()
     pipe "/tmp/$name.in"
     mkfifo "/tmp/$name.out"
     cat "/tmp/$name.out" >"/tmp/$name.monitor" &
-    qemu-system-x86_64-microvm -accel kvm -cpu host -nodefaults \
+    $QEMU -accel kvm -cpu host -nodefaults \
         -no-user-config -nic none -display none -M $MICROVM \
         -global kvm-apic.vapic=off -chardev "pipe,id=mon,path=/tmp/$name" \
         -mon chardev=mon,mode=readline -serial "file:/tmp/$name.serial" \

@@ -33,6 +33,33 @@ int gw_compat_get_array(const json_t *object, const char *key,
                         const json_t **ret_array, void *ret_items,
                         struct gw_error **errp);
 
+/* How a form calls what all have, and what it leaves out. */
+struct gw_compat_spelling {
+    const char *field;
+    const char *type; /* NULL: it does not tell types */
+    const char *since;
+    const char *count;
+    const char *inner; /* the description of a struct in a field */
+    const char *conditional_field;
+    const char *fields;
+    const char *subsections;
+    const char *version;
+    const char *min_version;
+    /* What a field without a count has; GW_COMPAT_NO_SIZE: nobody knows. */
+    uint64_t count_unless_said;
+    bool sizes_in_memory;
+    /* What is left out is not there: fields and a least version always are,
+     * and each subsection may be absent. */
+    bool is_complete;
+};
+
+/* A vmstate with all below it; what was filled in is the caller's to free,
+ * after an error as well. */
+int gw_compat_parse_vmstate(const struct gw_compat_spelling *as,
+                            const json_t *object,
+                            struct gw_compat_vmstate *vmstate,
+                            struct gw_error **errp);
+
 /* Fill in a machine from a parsed text. */
 int gw_compat_from_description(json_t *object,
                                struct gw_compat_machine *machine,

@@ -5,7 +5,6 @@
 #include "vmstate/compat_json.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 const char *const gw_compat_capability_names[GW_COMPAT_CAPABILITIES] = {
@@ -24,112 +23,23 @@ const char *const gw_compat_rule_names[GW_COMPAT_RULES] = {
  * ---- vmstates ----
  */
 
-static int parse_vmstate(const json_t *object,
-                         struct gw_compat_vmstate *vmstate,
-                         struct gw_error **errp);
+static const struct gw_compat_spelling spelling = {
+    .field = "name",
+    .type = "type",
+    .since = "since",
+    .count = "count",
+    .inner = "struct",
+    .conditional_field = "conditional",
+    .fields = "fields",
+    .subsections = "subsections",
+    .version = "version",
+    .min_version = "minimum-version",
+    .count_unless_said = 1,
+};
 
 static bool is_true(const json_t *object, const char *key)
 {
     return json_is_true(json_object_get(object, key));
-}
-
-static int parse_field(const json_t *object, struct gw_compat_field *field,
-                       const char *where, struct gw_error **errp)
-{
-    const json_t *inner = json_object_get(object, "struct");
-    int r = gw_compat_get_string(object, "name", where, &field->name, errp);
-
-    field->size = GW_COMPAT_NO_SIZE;
-    field->n = 1;
-    field->is_variable = is_true(object, "variable");
-    field->is_conditional = is_true(object, "conditional");
-    if (r == 0) {
-        r = gw_compat_get_string(object, "type", field->name, &field->type,
-                                 errp);
-    }
-    if (r == 0) {
-        r = gw_compat_get_u32(object, "since", field->name, &field->since,
-                              errp);
-    }
-    if (r == 0) {
-        r = gw_compat_get_uint(object, "size", field->name, INT64_MAX,
-                               &field->size, errp);
-    }
-    if (r == 0) {
-        r = gw_compat_get_uint(object, "count", field->name, INT64_MAX,
-                               &field->n, errp);
-    }
-    if (r < 0 || !inner) {
-        return r;
-    }
-    field->inner = calloc(1, sizeof(*field->inner));
-    if (!field->inner) {
-        return gw_error_set(errp, -ENOMEM, "out of memory");
-    }
-    return parse_vmstate(inner, field->inner, errp);
-}
-
-static int parse_fields(const json_t *object, struct gw_compat_vmstate *vmstate,
-                        struct gw_error **errp)
-{
-    const json_t *array = NULL;
-    size_t i;
-    int r = gw_compat_get_array(object, "fields", vmstate->name,
-                                GW_COMPAT_FIELDS_MAX, sizeof(*vmstate->fields),
-                                &array, &vmstate->fields, errp);
-
-    for (i = 0; r == 0 && i < json_array_size(array); i++) {
-        /* Counted first, so that a half-parsed one is freed. */
-        vmstate->n_fields++;
-        r = parse_field(json_array_get(array, i), &vmstate->fields[i],
-                        vmstate->name, errp);
-    }
-    return r;
-}
-
-static int parse_subsections(const json_t *object,
-                             struct gw_compat_vmstate *vmstate,
-                             struct gw_error **errp)
-{
-    const json_t *array = NULL;
-    size_t i;
-    int r = gw_compat_get_array(
-        object, "subsections", vmstate->name, GW_COMPAT_SUBSECTIONS_MAX,
-        sizeof(*vmstate->subsections), &array, &vmstate->subsections, errp);
-
-    for (i = 0; r == 0 && i < json_array_size(array); i++) {
-        vmstate->n_subsections++;
-        r = parse_vmstate(json_array_get(array, i), &vmstate->subsections[i],
-                          errp);
-    }
-    return r;
-}
-
-static int parse_vmstate(const json_t *object,
-                         struct gw_compat_vmstate *vmstate,
-                         struct gw_error **errp)
-{
-    int r =
-        gw_compat_get_string(object, "name", "vmstate", &vmstate->name, errp);
-
-    if (r == 0) {
-        r = gw_compat_get_u32(object, "version", vmstate->name,
-                              &vmstate->version, errp);
-    }
-    if (r == 0) {
-        vmstate->has_min_version = json_object_get(object, "minimum-version");
-        r = gw_compat_get_u32(object, "minimum-version", vmstate->name,
-                              &vmstate->min_version, errp);
-    }
-    vmstate->is_conditional = is_true(object, "conditional");
-    vmstate->knows_fields = json_object_get(object, "fields");
-    if (r == 0) {
-        r = parse_fields(object, vmstate, errp);
-    }
-    if (r == 0) {
-        r = parse_subsections(object, vmstate, errp);
-    }
-    return r;
 }
 
 static int parse_vmstates(const json_t *object,
@@ -144,8 +54,8 @@ static int parse_vmstates(const json_t *object,
 
     for (i = 0; r == 0 && i < json_array_size(array); i++) {
         machine->n_vmstates++;
-        r = parse_vmstate(json_array_get(array, i), &machine->vmstates[i],
-                          errp);
+        r = gw_compat_parse_vmstate(&spelling, json_array_get(array, i),
+                                    &machine->vmstates[i], errp);
     }
     return r;
 }

@@ -57,6 +57,32 @@ static inline int64_t vmm_now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + (int64_t)now.tv_nsec;
 }
 
+/* Nanoseconds since 1970, UTC. */
+static inline int64_t vmm_host_time_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + (int64_t)now.tv_nsec;
+}
+
+/* a * b / c without a loss between; what does not fit is cut off. */
+static inline int64_t vmm_scale(int64_t a, int64_t b, int64_t c)
+{
+    return (int64_t)(uint64_t)((__int128)a * b / c);
+}
+
+/* Times of a hostile stream may lie anywhere: these wrap. */
+static inline int64_t vmm_wrapping_add(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
+static inline int64_t vmm_wrapping_sub(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
 /* Unaligned little endian access: the guest's and ELF's order. */
 static inline uint16_t vmm_get_le16(const void *from)
 {

@@ -11,6 +11,7 @@
 #include <godwit/error.h>
 
 #include "boot.h"
+#include "i8259.h"
 #include "ioapic.h"
 #include "options.h"
 #include "vcpus.h"
@@ -72,6 +73,8 @@ struct vmm_accel_ops {
     struct vmm_vcpu_ops vcpu;
     /* The I/O APIC's side; opaque is the struct vmm_accel. */
     struct vmm_ioapic_ops ioapic;
+    /* The interrupt controllers' side; opaque is the struct vmm_accel. */
+    struct vmm_i8259_ops pic;
 };
 
 struct vmm_accel {

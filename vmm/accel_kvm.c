@@ -331,4 +331,8 @@ const struct vmm_accel_ops vmm_accel_kvm = {
             .routes_changed = routes_changed,
             .send = send_message,
         },
+    .pic =
+        {
+            .raised = vmm_kvm_pic_raised,
+        },
 };

@@ -426,6 +426,11 @@ static void destroy(struct vmm_accel *base)
     free(accel);
 }
 
+/* Its machine has none. */
+static void pic_raised(void *opaque)
+{
+}
+
 const struct vmm_accel_ops vmm_accel_thread = {
     .name = "thread",
     .is_pc = false,
@@ -452,5 +457,9 @@ const struct vmm_accel_ops vmm_accel_thread = {
         {
             .routes_changed = routes_changed,
             .send = send_message,
+        },
+    .pic =
+        {
+            .raised = pic_raised,
         },
 };

@@ -26,6 +26,9 @@ struct vmm_acpi_config {
     unsigned int n_cpus;
     /* Bit n: virtio-mmio slot n is occupied. */
     uint32_t virtio_slots;
+    /* There are 8259s; there is a clock in CMOS. */
+    bool has_pic;
+    bool has_rtc;
 };
 
 enum vmm_acpi_blob_index {

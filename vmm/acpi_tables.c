@@ -12,6 +12,7 @@
 #include "aml.h"
 #include "ged.h"
 #include "ioapic.h"
+#include "mc146818.h"
 #include "power.h"
 #include "serial.h"
 #include "util.h"
@@ -30,6 +31,8 @@
 #define FADT_SLEEP_CONTROL 244u
 #define FADT_SLEEP_STATUS 256u
 #define MADT_REVISION 5u
+/* There are 8259s, which must be masked to use the I/O APIC. */
+#define MADT_PCAT_COMPAT 1u
 #define XSDT_REVISION 1u
 #define RSDP_BYTES 36u
 #define RSDP_V1_BYTES 20u
@@ -115,8 +118,22 @@ static void put_serial(struct vmm_aml *out)
     vmm_aml_name_integer(out, "_UID", 1);
     vmm_aml_name_integer(out, "_STA", 0xf);
     resources = vmm_aml_begin_resources(out);
-    vmm_aml_io(out, VMM_SERIAL_PORT, VMM_SERIAL_PORTS);
+    vmm_aml_io(out, VMM_SERIAL_PORT, 0, VMM_SERIAL_PORTS);
     vmm_aml_irq(out, VMM_SERIAL_IRQ);
+    vmm_aml_end_resources(out, resources);
+    vmm_aml_end(out, device);
+}
+
+/* Eight ports, as QEMU says, though only two of them answer. */
+static void put_rtc(struct vmm_aml *out)
+{
+    size_t device = vmm_aml_begin_device(out, "RTC_");
+    size_t resources;
+
+    vmm_aml_hid_eisa(out, "PNP0B00");
+    resources = vmm_aml_begin_resources(out);
+    vmm_aml_io(out, VMM_RTC_PORT, 1, 8);
+    vmm_aml_irq(out, VMM_RTC_IRQ);
     vmm_aml_end_resources(out, resources);
     vmm_aml_end(out, device);
 }
@@ -208,6 +225,9 @@ static void put_dsdt(struct vmm_aml *out, const struct vmm_acpi_config *config)
     size_t scope = vmm_aml_begin_scope(out, "\\_SB_");
 
     put_serial(out);
+    if (config->has_rtc) {
+        put_rtc(out);
+    }
     put_power_button(out);
     put_events(out);
     for (unsigned int slot = 0; slot < VMM_VIRTIO_SLOTS; slot++) {
@@ -232,12 +252,14 @@ static void put_register(uint8_t *at, uint64_t address)
     vmm_put_le64(at + 4, address);
 }
 
-static void put_fadt(struct vmm_aml *out, const struct layout *layout)
+static void put_fadt(struct vmm_aml *out, const struct vmm_acpi_config *config,
+                     const struct layout *layout)
 {
     size_t table = begin_table(out, "FACP", FADT_REVISION);
     uint8_t body[FADT_BYTES] = {0};
 
-    body[FADT_BOOT_ARCH] = ARCH_NO_VGA | ARCH_NO_CMOS_CLOCK;
+    body[FADT_BOOT_ARCH] =
+        ARCH_NO_VGA | (config->has_rtc ? 0 : ARCH_NO_CMOS_CLOCK);
     vmm_put_le32(body + FADT_FLAGS, FLAG_WBINVD | FLAG_POWER_BUTTON |
                                         FLAG_SLEEP_BUTTON |
                                         FLAG_RESET_REGISTER | FLAG_REDUCED);
@@ -259,6 +281,7 @@ static void put_madt(struct vmm_aml *out, const struct vmm_acpi_config *config)
     static const uint8_t nmi[6] = {4, 6, 0xff, 0, 0, 1};
 
     vmm_put_le32(head, LOCAL_APIC_BASE);
+    vmm_put_le32(head + 4, config->has_pic ? MADT_PCAT_COMPAT : 0);
     vmm_aml_put(out, head, sizeof(head));
     for (unsigned int i = 0; i < config->n_cpus; i++) {
         uint8_t cpu[8] = {0, 8, (uint8_t)i, (uint8_t)i, 1};
@@ -369,7 +392,7 @@ int vmm_acpi_build(struct vmm_acpi *acpi, const struct vmm_acpi_config *config,
     layout.dsdt = out[VMM_ACPI_TABLES].size;
     put_dsdt(&out[VMM_ACPI_TABLES], config);
     layout.fadt = out[VMM_ACPI_TABLES].size;
-    put_fadt(&out[VMM_ACPI_TABLES], &layout);
+    put_fadt(&out[VMM_ACPI_TABLES], config, &layout);
     layout.madt = out[VMM_ACPI_TABLES].size;
     put_madt(&out[VMM_ACPI_TABLES], config);
     layout.xsdt = out[VMM_ACPI_TABLES].size;

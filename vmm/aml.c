@@ -243,14 +243,15 @@ void vmm_aml_memory32(struct vmm_aml *aml, uint32_t address, uint32_t bytes)
     put_le(aml, bytes, 4);
 }
 
-void vmm_aml_io(struct vmm_aml *aml, uint16_t port, uint8_t n_ports)
+void vmm_aml_io(struct vmm_aml *aml, uint16_t port, uint8_t align,
+                uint8_t n_ports)
 {
     static const uint8_t head[] = {0x47, 1 /* 16 bits are decoded */};
 
     vmm_aml_put(aml, head, sizeof(head));
     put_le(aml, port, 2);
     put_le(aml, port, 2);
-    vmm_aml_byte(aml, 0);
+    vmm_aml_byte(aml, align);
     vmm_aml_byte(aml, n_ports);
 }
 

@@ -58,7 +58,8 @@ void vmm_aml_field_unit(struct vmm_aml *aml, const char *name, uint8_t bits);
 /* Name(_CRS, ResourceTemplate() { ... }): what is between the two. */
 size_t vmm_aml_begin_resources(struct vmm_aml *aml);
 void vmm_aml_memory32(struct vmm_aml *aml, uint32_t address, uint32_t bytes);
-void vmm_aml_io(struct vmm_aml *aml, uint16_t port, uint8_t n_ports);
+void vmm_aml_io(struct vmm_aml *aml, uint16_t port, uint8_t align,
+                uint8_t n_ports);
 void vmm_aml_irq(struct vmm_aml *aml, unsigned int irq);
 void vmm_aml_interrupt(struct vmm_aml *aml, uint32_t gsi, bool edge);
 void vmm_aml_end_resources(struct vmm_aml *aml, size_t resources);

@@ -55,6 +55,8 @@ enum vmm_segment_index {
 
 /* Derived bits that have an effect where they are loaded. */
 #define VMM_HFLAG_SMM (1u << 19)
+/* cpu_common: an external interrupt is requested. */
+#define VMM_CPU_INTERRUPT_HARD 0x2u
 /* Second word: global interrupts on, NMIs masked, virtual GIF. */
 #define VMM_HFLAG2_GIF (1u << 0)
 #define VMM_HFLAG2_NMI (1u << 2)
@@ -136,6 +138,7 @@ struct vmm_apic {
 struct vmm_cpu {
     /* --- cpu_common --- */
     uint32_t halted;
+    /* Bit 1: the line of the 8259s is high. */
     uint32_t interrupt_request;
 
     /* --- cpu: integer and system registers --- */

@@ -322,13 +322,11 @@ const struct vmm_bus_ops vmm_i8254_bus_ops = {
     .write = bus_write,
 };
 
-void vmm_i8254_init(struct vmm_i8254 *pit, const struct vmm_i8254_ops *ops,
-                    void *opaque)
+static void set_reset_values(struct vmm_i8254 *pit)
 {
-    memset(pit, 0, sizeof(*pit));
-    pthread_mutex_init(&pit->lock, NULL);
-    pit->ops = ops;
-    pit->opaque = opaque;
+    struct vmm_i8254_channel *first = &pit->state.channels[0];
+
+    pit->state = (struct vmm_i8254_state){0};
     for (unsigned int i = 0; i < VMM_I8254_CHANNELS; i++) {
         struct vmm_i8254_channel *channel = &pit->state.channels[i];
 
@@ -337,8 +335,26 @@ void vmm_i8254_init(struct vmm_i8254 *pit, const struct vmm_i8254_ops *ops,
         channel->count = FULL_COUNT;
         channel->count_load_time = pit->ops->now(pit->opaque);
     }
-    pit->state.channels[0].next_transition_time = next_transition(
-        &pit->state.channels[0], pit->state.channels[0].count_load_time);
+    first->next_transition_time =
+        next_transition(first, first->count_load_time);
+}
+
+void vmm_i8254_init(struct vmm_i8254 *pit, const struct vmm_i8254_ops *ops,
+                    void *opaque)
+{
+    memset(pit, 0, sizeof(*pit));
+    pthread_mutex_init(&pit->lock, NULL);
+    pit->ops = ops;
+    pit->opaque = opaque;
+    set_reset_values(pit);
+}
+
+void vmm_i8254_reset(struct vmm_i8254 *pit)
+{
+    pthread_mutex_lock(&pit->lock);
+    set_reset_values(pit);
+    pit->ops->set_irq(pit->opaque, false);
+    pthread_mutex_unlock(&pit->lock);
 }
 
 void vmm_i8254_deinit(struct vmm_i8254 *pit)

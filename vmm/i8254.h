@@ -87,6 +87,9 @@ void vmm_i8254_init(struct vmm_i8254 *pit, const struct vmm_i8254_ops *ops,
                     void *opaque);
 void vmm_i8254_deinit(struct vmm_i8254 *pit);
 
+/* As after power-on; the machine is paused. */
+void vmm_i8254_reset(struct vmm_i8254 *pit);
+
 /* The time that was asked for has come. */
 void vmm_i8254_expired(struct vmm_i8254 *pit);
 

@@ -18,6 +18,7 @@
 #define ICW1_LEVEL 0x08u
 #define ICW1_SINGLE 0x02u
 #define ICW1_FOURTH 0x01u
+#define ICW4_8086 0x01u
 #define ICW4_NESTED 0x10u
 #define ICW4_AUTO_EOI 0x02u
 /* Operation words: which, and their bits. */
@@ -32,6 +33,10 @@
 #define OCW2_EOI 0x20u
 /* What a poll gives with the line. */
 #define POLL_FOUND 0x80u
+
+/* Vectors of the chips' first lines in real mode. */
+#define BIOS_VECTORS 0x08u
+#define BIOS_SLAVE_VECTORS 0x70u
 
 enum init_step {
     INIT_DONE = 0,
@@ -407,6 +412,34 @@ void vmm_i8259_init(struct vmm_i8259 *pics, const struct vmm_i8259_ops *ops,
     pthread_mutex_init(&pics->lock, NULL);
     pics->ops = ops;
     pics->opaque = opaque;
+}
+
+void vmm_i8259_reset(struct vmm_i8259 *pics)
+{
+    pthread_mutex_lock(&pics->lock);
+    memset(pics->chips, 0, sizeof(pics->chips));
+    update_intr(pics);
+    pthread_mutex_unlock(&pics->lock);
+}
+
+static void set_up_chip(struct vmm_i8259_state *chip, uint8_t vectors,
+                        uint8_t cascade, uint8_t mask)
+{
+    write_command(chip, ICW1 | ICW1_FOURTH);
+    write_data(chip, vectors);
+    write_data(chip, cascade);
+    write_data(chip, ICW4_8086);
+    write_data(chip, mask);
+}
+
+void vmm_i8259_set_up(struct vmm_i8259 *pics)
+{
+    pthread_mutex_lock(&pics->lock);
+    set_up_chip(&pics->chips[0], BIOS_VECTORS, 1u << CASCADE_LINE,
+                (uint8_t) ~(1u << CASCADE_LINE));
+    set_up_chip(&pics->chips[1], BIOS_SLAVE_VECTORS, CASCADE_LINE, UINT8_MAX);
+    update_intr(pics);
+    pthread_mutex_unlock(&pics->lock);
 }
 
 void vmm_i8259_deinit(struct vmm_i8259 *pics)

@@ -78,6 +78,15 @@ void vmm_i8259_init(struct vmm_i8259 *pics, const struct vmm_i8259_ops *ops,
                     void *opaque);
 void vmm_i8259_deinit(struct vmm_i8259 *pics);
 
+/* As after power-on; the machine is paused. */
+void vmm_i8259_reset(struct vmm_i8259 *pics);
+
+/*
+ * A kernel is started without firmware: vectors as a PC's firmware has them,
+ * and masked as Linux's 16-bit code, which does not run then, leaves them.
+ */
+void vmm_i8259_set_up(struct vmm_i8259 *pics);
+
 /* Sets the level of a line, 0 to 15; any thread. */
 void vmm_i8259_set_line(struct vmm_i8259 *pics, unsigned int line, bool high);
 

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "i8259.h"
+
 /* Registers of the memory window. */
 #define WINDOW_SELECT 0x00
 #define WINDOW_DATA 0x10
@@ -18,7 +20,10 @@
 
 #define MSI_BASE 0xfee00000ull
 
-/* Masked, or for an 8259, which this machine has not. */
+/*
+ * Masked, or the vector is to come from an 8259: KVM takes that only through
+ * the local APIC's own line.
+ */
 static bool is_silent(uint64_t entry)
 {
     return (entry & VMM_RTE_MASKED) ||
@@ -96,8 +101,20 @@ static void set_line(struct vmm_ioapic *ioapic, unsigned int pin, bool high)
     service_pin(ioapic, pin);
 }
 
-void vmm_ioapic_set_line(struct vmm_ioapic *ioapic, unsigned int pin, bool high)
+void vmm_ioapic_connect_pics(struct vmm_ioapic *ioapic, struct vmm_i8259 *pics)
 {
+    ioapic->pics = pics;
+    ioapic->state.has_pics = pics != NULL;
+}
+
+void vmm_ioapic_set_line(struct vmm_ioapic *ioapic, unsigned int line,
+                         bool high)
+{
+    unsigned int pin = line == 0 ? VMM_IOAPIC_LINE0_PIN : line;
+
+    if (ioapic->pics && line < VMM_IOAPIC_ISA_LINES) {
+        vmm_i8259_set_line(ioapic->pics, line, high);
+    }
     pthread_mutex_lock(&ioapic->lock);
     set_line(ioapic, pin, high);
     pthread_mutex_unlock(&ioapic->lock);
@@ -226,7 +243,7 @@ const struct vmm_bus_ops vmm_ioapic_bus_ops = {
 
 static void set_reset_values(struct vmm_ioapic *ioapic)
 {
-    ioapic->state = (struct vmm_ioapic_state){0};
+    ioapic->state = (struct vmm_ioapic_state){.has_pics = ioapic->pics != NULL};
     for (unsigned int pin = 0; pin < VMM_IOAPIC_PINS; pin++) {
         ioapic->state.entries[pin] = VMM_RTE_MASKED;
         ioapic->routes[pin] = vmm_ioapic_message(VMM_RTE_MASKED);

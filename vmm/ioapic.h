@@ -14,10 +14,14 @@
 #include "bus.h"
 
 struct gw_vmstate;
+struct vmm_i8259;
 
 #define VMM_IOAPIC_BASE 0xfec00000ull
 #define VMM_IOAPIC_BYTES 0x1000u
 #define VMM_IOAPIC_PINS 24
+/* Lines that lead to 8259s too, and where the first of them leads to here. */
+#define VMM_IOAPIC_ISA_LINES 16
+#define VMM_IOAPIC_LINE0_PIN 2
 
 /* Bits of a redirection entry, and delivery mode 7 (from an 8259). */
 #define VMM_RTE_VECTOR 0xffull
@@ -56,6 +60,8 @@ struct vmm_ioapic_state {
     uint64_t entries[VMM_IOAPIC_PINS];
     /* The entries as they are sent: ExtINT ones made harmless. */
     uint64_t sent_entries[VMM_IOAPIC_PINS];
+    /* Not sent: the machine has 8259s, ExtINT entries are sent as they are. */
+    bool has_pics;
 };
 
 struct vmm_ioapic {
@@ -68,6 +74,8 @@ struct vmm_ioapic {
     struct vmm_msi routes[VMM_IOAPIC_PINS];
     const struct vmm_ioapic_ops *ops;
     void *opaque;
+    /* The machine's 8259s or NULL; constant after init, not called locked. */
+    struct vmm_i8259 *pics;
 };
 
 extern const struct gw_vmstate vmm_ioapic_vmstate;
@@ -79,8 +87,11 @@ void vmm_ioapic_init(struct vmm_ioapic *ioapic,
 void vmm_ioapic_reset(struct vmm_ioapic *ioapic);
 void vmm_ioapic_deinit(struct vmm_ioapic *ioapic);
 
-/* Sets the level of a pin's line. */
-void vmm_ioapic_set_line(struct vmm_ioapic *ioapic, unsigned int pin,
+/* The machine has 8259s: the lines that they have lead to both. */
+void vmm_ioapic_connect_pics(struct vmm_ioapic *ioapic, struct vmm_i8259 *pics);
+
+/* Sets the level of an interrupt line: that of a pin, but for line 0. */
+void vmm_ioapic_set_line(struct vmm_ioapic *ioapic, unsigned int line,
                          bool high);
 
 /* A local APIC ended a level interrupt of that vector. */

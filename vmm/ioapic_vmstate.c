@@ -18,7 +18,7 @@ static const struct gw_field fields[] = {
 };
 
 /*
- * A guest may have programmed a pin for an 8259 that this machine has not.
+ * A guest may have programmed a pin for an 8259 where the machine has none.
  * Such an entry is never delivered, and QEMU without an 8259 crashes on one
  * (10.0, also if it is masked), so it is sent as fixed delivery, masked.
  */
@@ -29,7 +29,7 @@ static int pre_save(void *state, struct gw_error **errp)
     for (unsigned int pin = 0; pin < VMM_IOAPIC_PINS; pin++) {
         uint64_t entry = s->entries[pin];
 
-        if ((entry & VMM_RTE_DELIVERY) == VMM_RTE_EXTINT) {
+        if (!s->has_pics && (entry & VMM_RTE_DELIVERY) == VMM_RTE_EXTINT) {
             entry = (entry & ~VMM_RTE_DELIVERY) | VMM_RTE_MASKED;
         }
         s->sent_entries[pin] = entry;

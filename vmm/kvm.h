@@ -61,6 +61,8 @@ struct vmm_kvm_vcpu {
     /* The dirty ring, or NULL; the next entry. Guarded by kvm->ring_lock. */
     struct kvm_dirty_gfn *ring;
     uint32_t ring_next;
+    /* KVM was given a vector since the last pause. */
+    bool extint_given;
     /* The saved state; valid while parked. */
     struct vmm_cpu cpu;
     /* What it is after a reset: as KVM made the vCPU; constant. */
@@ -206,6 +208,23 @@ void vmm_kvm_lapic_from_apic(const struct vmm_apic *apic,
 
 int vmm_kvm_get_lapic(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
 int vmm_kvm_put_lapic(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+
+/* ---- kvm_extint.c: interrupts of 8259s; nothing on a machine without ---- */
+
+/* Before each run. */
+void vmm_kvm_offer_extint(struct vmm_kvm_vcpu *vcpu);
+/*
+ * After the last run before a pause: what the vCPU can take it takes, also a
+ * halted one, which others would not wake up for it. A vector that KVM was
+ * given, which nothing can read, becomes an interrupt that events tell of.
+ */
+void vmm_kvm_settle_extint(struct vmm_kvm_vcpu *vcpu);
+/* The vCPU, parked, got another state: may it be interrupted? */
+int vmm_kvm_refresh_extint(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp);
+/* Into the saved state: QEMU looks there whether the line is high. */
+void vmm_kvm_save_extint(struct vmm_kvm_vcpu *vcpu);
+/* A function of the accelerator's table. */
+void vmm_kvm_pic_raised(void *opaque);
 
 /* ---- kvm_clock.c ---- */
 

@@ -38,6 +38,7 @@ static int derive(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp)
         cpu->tsc_khz = khz > 0 ? khz : 0;
     }
     cpu->hflags = vmm_cpu_hflags(cpu);
+    vmm_kvm_save_extint(vcpu);
     vmm_apic_derive_times(&cpu->apic,
                           vmm_clock_now(&vcpu->kvm->machine->clock));
     return 0;
@@ -166,12 +167,13 @@ int vmm_kvm_try_state(struct vmm_kvm *kvm, struct gw_error **errp)
     return r;
 }
 
-/* The deadline after TSC and timer mode; debug registers last. */
+/* The deadline after TSC and timer mode; then debug registers. */
 static int write_late(struct vmm_kvm_vcpu *vcpu, struct gw_error **errp)
 {
     static const state_fn steps[] = {
         vmm_kvm_put_deadline,
         vmm_kvm_put_debug,
+        vmm_kvm_refresh_extint,
     };
 
     return run_steps(vcpu, steps, VMM_ARRAY_SIZE(steps), errp);

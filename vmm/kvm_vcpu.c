@@ -235,7 +235,10 @@ void vmm_kvm_vcpu_run(void *opaque, unsigned int index)
     struct vmm_kvm_vcpu *vcpu = &kvm->vcpus[index];
 
     for (;;) {
-        int r = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
+        int r;
+
+        vmm_kvm_offer_extint(vcpu);
+        r = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
 
         if (r == -EINTR) {
             return;
@@ -262,4 +265,7 @@ void vmm_kvm_vcpu_kick(void *opaque, unsigned int index)
 
 void vmm_kvm_vcpu_park(void *opaque, unsigned int index)
 {
+    struct vmm_kvm *kvm = opaque;
+
+    vmm_kvm_settle_extint(&kvm->vcpus[index]);
 }

@@ -17,9 +17,13 @@
 /* The type in the stream: laid out like QEMU's. */
 #define MACHINE_TYPE "microvm"
 
-/* Nothing runs and nothing changes after this. */
+/*
+ * Nothing runs and nothing changes after this. Timers stop first: what they
+ * raise the vCPUs still take.
+ */
 static void stop_running(struct vmm_machine *machine)
 {
+    vmm_isa_stop(&machine->isa);
     vmm_vcpus_pause(&machine->vcpus);
     vmm_virtio_set_pause(&machine->virtio);
     vmm_serial_stop(&machine->serial);
@@ -29,6 +33,7 @@ static void stop_running(struct vmm_machine *machine)
 static void go_on_running(struct vmm_machine *machine)
 {
     vmm_clock_start(&machine->clock);
+    vmm_isa_start(&machine->isa);
     vmm_serial_start(&machine->serial);
     vmm_virtio_set_resume(&machine->virtio);
     vmm_vcpus_resume(&machine->vcpus);
@@ -427,6 +432,7 @@ int vmm_machine_init(struct vmm_machine *machine,
 void vmm_machine_deinit(struct vmm_machine *machine)
 {
     vmm_vcpus_deinit(&machine->vcpus);
+    vmm_isa_stop(&machine->isa);
     vmm_virtio_set_deinit(&machine->virtio);
     machine->gw = gw_machine_free(machine->gw);
     if (machine->accel) {

@@ -21,6 +21,7 @@
 #include "fw_cfg.h"
 #include "ged.h"
 #include "ioapic.h"
+#include "isa.h"
 #include "memory.h"
 #include "monitor_commands.h"
 #include "options.h"
@@ -52,6 +53,7 @@ struct vmm_machine {
     struct vmm_ged ged;
     struct vmm_bus bus;
     struct vmm_ioapic ioapic;
+    struct vmm_isa isa;
     struct vmm_serial serial;
     struct vmm_console console;
     struct vmm_power power;

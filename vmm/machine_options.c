@@ -1,10 +1,11 @@
 /*
- * The properties of the machine: two that can be chosen, and those that have
+ * The properties of the machine: those that can be chosen, and those that have
  * one value here.
  */
 #include "machine_options.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "util.h"
@@ -19,9 +20,6 @@ struct fixed_property {
 };
 
 static const struct fixed_property fixed[] = {
-    {"pic", "off"},
-    {"pit", "off"},
-    {"rtc", "off"},
     {"ioapic2", "off"},
     {"pcie", "off"},
     {"usb", "off"},
@@ -40,20 +38,41 @@ struct word {
     size_t value_len;
 };
 
+/* A property that is on or off, and what QEMU's `auto` means: -1, ask. */
+struct switch_property {
+    const char *name;
+    size_t offset;
+    int auto_value;
+};
+
+/*
+ * QEMU's `auto` is on for PIC and PIT, and for the clock it depends on the
+ * accelerator; here all three are off unless they are asked for, so the word
+ * is refused.
+ */
+static const struct switch_property switches[] = {
+    {"acpi", offsetof(struct vmm_machine_options, acpi), true},
+    {"auto-kernel-cmdline",
+     offsetof(struct vmm_machine_options, auto_kernel_cmdline), true},
+    {"pic", offsetof(struct vmm_machine_options, pic), -1},
+    {"pit", offsetof(struct vmm_machine_options, pit), -1},
+    {"rtc", offsetof(struct vmm_machine_options, rtc), -1},
+};
+
 static bool is(const char *text, size_t len, const char *expected)
 {
     return strlen(expected) == len && strncmp(text, expected, len) == 0;
 }
 
-static int parse_switch(const struct word *word, bool auto_value, bool *ret,
+static int parse_switch(const struct word *word, int auto_value, bool *ret,
                         struct gw_error **errp)
 {
     if (is(word->value, word->value_len, "on")) {
         *ret = true;
     } else if (is(word->value, word->value_len, "off")) {
         *ret = false;
-    } else if (is(word->value, word->value_len, "auto")) {
-        *ret = auto_value;
+    } else if (auto_value >= 0 && is(word->value, word->value_len, "auto")) {
+        *ret = auto_value != 0;
     } else {
         return gw_error_set(errp, -EINVAL, "%.*s=%.*s is not on or off",
                             (int)word->name_len, word->name,
@@ -98,11 +117,14 @@ static int apply(struct vmm_machine_options *options, const struct word *word,
     if (is(word->name, word->name_len, "type")) {
         return check_type(word->value, word->value_len, errp);
     }
-    if (is(word->name, word->name_len, "acpi")) {
-        return parse_switch(word, true, &options->acpi, errp);
-    }
-    if (is(word->name, word->name_len, "auto-kernel-cmdline")) {
-        return parse_switch(word, true, &options->auto_kernel_cmdline, errp);
+    for (size_t i = 0; i < VMM_ARRAY_SIZE(switches); i++) {
+        const struct switch_property *property = &switches[i];
+
+        if (is(word->name, word->name_len, property->name)) {
+            bool *value = (bool *)((char *)options + property->offset);
+
+            return parse_switch(word, property->auto_value, value, errp);
+        }
     }
     return check_fixed(word, errp);
 }

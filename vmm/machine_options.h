@@ -14,6 +14,10 @@ struct vmm_machine_options {
     bool acpi;
     /* Without ACPI the kernel is told of virtio devices on its command line. */
     bool auto_kernel_cmdline;
+    /* Two 8259A, an 8254, an MC146818. */
+    bool pic;
+    bool pit;
+    bool rtc;
 };
 
 /* Defaults. */

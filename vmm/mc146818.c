@@ -23,6 +23,8 @@
 #define A_AFTER_RESET 0x26u
 /* The battery is good. */
 #define D_VALID 0x80u
+/* What a reset clears of B: periodic, alarm, square wave. */
+#define B_INTERRUPTS (VMM_RTC_C_PERIODIC | VMM_RTC_C_ALARM | 0x08u)
 /* A periodic timer that is later begins anew. */
 #define LATE_NS NS_PER_S
 
@@ -270,6 +272,19 @@ void vmm_rtc_init(struct vmm_rtc *rtc, const struct vmm_rtc_ops *ops,
     s->last_update = s->base_rtc * NS_PER_S;
     s->periodic_timer = GW_TIMER_NOT_ARMED;
     vmm_rtc_schedule_update(rtc);
+}
+
+void vmm_rtc_reset(struct vmm_rtc *rtc)
+{
+    uint8_t *cmos = rtc->state.cmos;
+
+    pthread_mutex_lock(&rtc->lock);
+    cmos[VMM_RTC_B] &= (uint8_t)~B_INTERRUPTS;
+    cmos[VMM_RTC_C] = 0;
+    rtc->ops->set_irq(rtc->opaque, false);
+    vmm_rtc_change_period(rtc);
+    vmm_rtc_schedule_update(rtc);
+    pthread_mutex_unlock(&rtc->lock);
 }
 
 void vmm_rtc_deinit(struct vmm_rtc *rtc)

@@ -124,6 +124,9 @@ void vmm_rtc_init(struct vmm_rtc *rtc, const struct vmm_rtc_ops *ops,
                   void *opaque);
 void vmm_rtc_deinit(struct vmm_rtc *rtc);
 
+/* No interrupts; time and memory are kept. The machine is paused. */
+void vmm_rtc_reset(struct vmm_rtc *rtc);
+
 /* Bytes of CMOS memory that tell firmware of RAM below and above 4 GiB. */
 void vmm_rtc_set_memory(struct vmm_rtc *rtc, uint64_t low_bytes,
                         uint64_t high_bytes);

@@ -41,6 +41,25 @@ static int firmware_bytes(const struct vmm_options *options,
     return 0;
 }
 
+static int init_isa(struct vmm_machine *machine,
+                    const struct vmm_options *options, struct gw_error **errp)
+{
+    struct vmm_memory_range ranges[2] = {{0}};
+    struct vmm_isa_config config = {
+        .options = &options->machine,
+        .clock = &machine->clock,
+        .ioapic = &machine->ioapic,
+        .bus = &machine->bus,
+        .pic_ops = &machine->accel->ops->pic,
+        .pic_opaque = machine->accel,
+    };
+
+    vmm_memory_ranges(&machine->memory, ranges);
+    config.low_bytes = ranges[0].bytes;
+    config.high_bytes = ranges[1].bytes;
+    return vmm_isa_init(&machine->isa, &config, errp);
+}
+
 static uint8_t *guest_at(void *opaque, uint64_t gpa, uint64_t *ret_bytes)
 {
     struct vmm_machine *machine = opaque;
@@ -117,9 +136,16 @@ static int check_no_pc(const struct vmm_machine *machine,
                        const struct vmm_options *options,
                        struct gw_error **errp)
 {
+    const struct vmm_machine_options *parts = &options->machine;
+
     if (options->firmware_bytes > 0 || options->bios || options->initrd) {
         return gw_error_set(errp, -ENOTSUP,
                             "accelerator %s has neither firmware nor initrd",
+                            machine->accel->ops->name);
+    }
+    if (parts->pic || parts->pit || parts->rtc) {
+        return gw_error_set(errp, -ENOTSUP,
+                            "accelerator %s has neither PIC, PIT nor RTC",
                             machine->accel->ops->name);
     }
     return 0;
@@ -137,11 +163,15 @@ int vmm_platform_init(struct vmm_machine *machine,
     if (r == 0 && options->machine.acpi) {
         r = init_acpi(machine, errp);
     }
+    if (r == 0) {
+        r = init_isa(machine, options, errp);
+    }
     return r < 0 ? r : fill_fw_cfg(machine, errp);
 }
 
 void vmm_platform_deinit(struct vmm_machine *machine)
 {
+    vmm_isa_deinit(&machine->isa);
     if (machine->ged.ioapic) {
         vmm_ged_deinit(&machine->ged);
         machine->ged.ioapic = NULL;
@@ -160,6 +190,7 @@ void vmm_platform_reset(struct vmm_machine *machine)
     if (machine->ged.ioapic) {
         vmm_ged_reset(&machine->ged);
     }
+    vmm_isa_reset(&machine->isa);
 }
 
 void vmm_platform_restart(struct vmm_machine *machine)
@@ -187,7 +218,9 @@ int vmm_platform_build_tables(struct vmm_machine *machine,
                               struct gw_error **errp)
 {
     struct vmm_acpi_config config = {.n_cpus = machine->n_cpus,
-                                     .virtio_slots = machine->virtio_slots};
+                                     .virtio_slots = machine->virtio_slots,
+                                     .has_pic = machine->isa.has_pic,
+                                     .has_rtc = machine->isa.has_rtc};
     int r;
 
     machine->firmware.touched = true;
@@ -228,9 +261,11 @@ int vmm_platform_add_first(struct vmm_machine *machine, struct gw_error **errp)
 
 int vmm_platform_add_last(struct vmm_machine *machine, struct gw_error **errp)
 {
-    if (!machine->acpi.enabled) {
-        return 0;
+    int r = 0;
+
+    if (machine->acpi.enabled) {
+        r = gw_machine_add_device(machine->gw, &vmm_ged_vmstate, NULL, 0,
+                                  &machine->ged.state, NULL, errp);
     }
-    return gw_machine_add_device(machine->gw, &vmm_ged_vmstate, NULL, 0,
-                                 &machine->ged.state, NULL, errp);
+    return r < 0 ? r : vmm_isa_add_devices(&machine->isa, machine->gw, errp);
 }

@@ -1,6 +1,7 @@
 /*
  * What makes the machine a PC for guests that are x86 code: firmware, its
- * configuration device, ACPI tables and events, power control.
+ * configuration device, ACPI tables and events, power control, and the old
+ * devices that were asked for.
  *
  * The accelerator `thread` runs no such guest, and its machine has none of it.
  */

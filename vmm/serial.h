@@ -87,7 +87,7 @@ struct vmm_serial_fifo {
     uint32_t count;
 };
 
-/* What moves; see docs/spec/machine.md, 2.8. */
+/* What moves; see docs/spec/machine.md, 2.11. */
 struct vmm_serial_state {
     uint16_t divider;
     uint8_t rbr;

@@ -15,6 +15,9 @@ static int boot(struct vmm_machine *machine, struct gw_error **errp)
 {
     int r = vmm_platform_build_tables(machine, errp);
 
+    if (!machine->options->bios) {
+        vmm_isa_set_up(&machine->isa);
+    }
     return r < 0 ? r
                  : machine->accel->ops->boot(machine->accel, machine->options,
                                              errp);

@@ -12,8 +12,6 @@
 
 #include "util.h"
 
-#define KICK_SIGNAL SIGUSR1
-
 static void ignore_signal(int number)
 {
 }
@@ -24,7 +22,7 @@ static void install_handler(void)
     struct sigaction action = {.sa_handler = ignore_signal};
 
     sigemptyset(&action.sa_mask);
-    sigaction(KICK_SIGNAL, &action, NULL);
+    sigaction(VMM_VCPUS_SIGNAL, &action, NULL);
 }
 
 static void block_signals(sigset_t *ret_old)
@@ -32,7 +30,7 @@ static void block_signals(sigset_t *ret_old)
     sigset_t blocked;
 
     sigfillset(&blocked);
-    sigdelset(&blocked, KICK_SIGNAL);
+    sigdelset(&blocked, VMM_VCPUS_SIGNAL);
     pthread_sigmask(SIG_SETMASK, &blocked, ret_old);
 }
 
@@ -171,7 +169,18 @@ void vmm_vcpus_request_pause(struct vmm_vcpus *vcpus)
     pthread_mutex_unlock(&vcpus->lock);
 }
 
+/* On its own thread the vCPU is out of its run already. */
+void vmm_vcpus_nudge(struct vmm_vcpus *vcpus, unsigned int index)
+{
+    pthread_mutex_lock(&vcpus->lock);
+    if (vcpus->run && index < vcpus->n &&
+        !pthread_equal(pthread_self(), vcpus->vcpus[index].thread)) {
+        vcpus->ops->kick(vcpus->opaque, index);
+    }
+    pthread_mutex_unlock(&vcpus->lock);
+}
+
 void vmm_vcpus_signal(struct vmm_vcpus *vcpus, unsigned int index)
 {
-    pthread_kill(vcpus->vcpus[index].thread, KICK_SIGNAL);
+    pthread_kill(vcpus->vcpus[index].thread, VMM_VCPUS_SIGNAL);
 }

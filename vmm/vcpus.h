@@ -11,6 +11,9 @@
 
 struct vmm_vcpus;
 
+/* What ends system calls of their threads. */
+#define VMM_VCPUS_SIGNAL SIGUSR1
+
 /* The accelerator's side. index is the vCPU's. */
 struct vmm_vcpu_ops {
     /*
@@ -69,6 +72,9 @@ void vmm_vcpus_pause(struct vmm_vcpus *vcpus);
 
 /* Asks all to stop and does not wait; any thread. */
 void vmm_vcpus_request_pause(struct vmm_vcpus *vcpus);
+
+/* Lets a vCPU that runs leave its run and begin another. Any thread. */
+void vmm_vcpus_nudge(struct vmm_vcpus *vcpus, unsigned int index);
 
 /* Sends SIGUSR1 to a vCPU's thread: a system call in it ends with EINTR. */
 void vmm_vcpus_signal(struct vmm_vcpus *vcpus, unsigned int index);

@@ -114,6 +114,13 @@ static void start(void)
     vmm_rtc_start(&machine.rtc);
 }
 
+static void reset(void)
+{
+    vmm_i8254_reset(&machine.pit);
+    vmm_rtc_reset(&machine.rtc);
+    vmm_i8259_reset(&machine.pics);
+}
+
 /* Returns the bytes that were taken, or 0 if the section was refused. */
 static size_t load(size_t which, const uint8_t *data, size_t size)
 {
@@ -201,6 +208,9 @@ static void step(const uint8_t *in)
         }
         break;
     case 3:
+        if (in[2] & 1) {
+            reset();
+        }
         save_and_load(in[1] % N_SECTIONS);
         start();
         break;

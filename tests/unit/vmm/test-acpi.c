@@ -28,18 +28,24 @@ struct placed {
     uint64_t rsdp;
 };
 
-static void place(struct placed *placed, unsigned int n_cpus, uint32_t slots)
+static void place_config(struct placed *placed,
+                         const struct vmm_acpi_config *config)
 {
-    struct vmm_acpi_config config = {.n_cpus = n_cpus, .virtio_slots = slots};
-
     assert_int_equal(vmm_acpi_init(&placed->acpi, NULL), 0);
-    assert_int_equal(vmm_acpi_build(&placed->acpi, &config, NULL), 0);
+    assert_int_equal(vmm_acpi_build(&placed->acpi, config, NULL), 0);
     placed->bytes = vmm_acpi_placed_bytes(&placed->acpi);
     placed->memory = calloc(1, placed->bytes);
     assert_non_null(placed->memory);
     assert_int_equal(
         vmm_acpi_place(&placed->acpi, placed->memory, GPA, &placed->rsdp, NULL),
         0);
+}
+
+static void place(struct placed *placed, unsigned int n_cpus, uint32_t slots)
+{
+    struct vmm_acpi_config config = {.n_cpus = n_cpus, .virtio_slots = slots};
+
+    place_config(placed, &config);
 }
 
 static void release(struct placed *placed)
@@ -224,6 +230,36 @@ static void test_acpi__virtio_slots_and_their_interrupts(void **state)
     release(&placed);
 }
 
+/* The resources and the flag are those of QEMU 10.0.2 with rtc=on, pic=on. */
+static void test_acpi__old_devices(void **state)
+{
+    static const uint8_t resources[] = {0x47, 1,    0x70, 0, 0x70, 0, 1,
+                                        8,    0x22, 0,    1, 0x79, 0};
+    struct vmm_acpi_config config = {
+        .n_cpus = 1, .has_pic = true, .has_rtc = true};
+    struct placed placed;
+    const struct vmm_acpi_blob *tables = &placed.acpi.blobs[VMM_ACPI_TABLES];
+    const uint8_t *xsdt;
+
+    place(&placed, 1, 0);
+    assert_null(find_bytes(tables->host, tables->size, "RTC_", 4));
+    release(&placed);
+    place_config(&placed, &config);
+    xsdt = find_xsdt(&placed);
+    assert_int_equal(
+        vmm_get_le32(table(&placed, vmm_get_le64(xsdt + 44), "APIC") + 40), 1);
+    /* No VGA, but a clock in CMOS. */
+    assert_int_equal(table(&placed, vmm_get_le64(xsdt + 36), "FACP")[109],
+                     0x04);
+    assert_non_null(find_bytes(tables->host, tables->size, "RTC_", 4));
+    /* PNP0B00 */
+    assert_non_null(
+        find_bytes(tables->host, tables->size, "\x0c\x41\xd0\x0b\x00", 5));
+    assert_non_null(
+        find_bytes(tables->host, tables->size, resources, sizeof(resources)));
+    release(&placed);
+}
+
 static void expect_bad_script(struct placed *placed)
 {
     struct gw_error *error = NULL;
@@ -311,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_acpi__madt_has_all_cpus),
         cmocka_unit_test(test_acpi__dsdt_is_well_formed),
         cmocka_unit_test(test_acpi__virtio_slots_and_their_interrupts),
+        cmocka_unit_test(test_acpi__old_devices),
         cmocka_unit_test(test_acpi__a_script_that_points_outside_is_refused),
         cmocka_unit_test(test_acpi__sizes_that_come_in_are_checked),
         cmocka_unit_test(test_ged__the_guest_takes_an_event_once),

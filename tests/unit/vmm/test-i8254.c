@@ -93,6 +93,27 @@ static void test_i8254__counts_after_a_reset(void **state)
     vmm_i8254_deinit(&bench.pit);
 }
 
+static void test_i8254__reset(void **state)
+{
+    struct bench fresh;
+    struct bench used;
+
+    set_up(&fresh);
+    set_up(&used);
+    program(&used, 0, PERIOD);
+    pass_time(&used, 2 * PERIOD_NS);
+    assert_true(used.high);
+    used.now = 0;
+    vmm_i8254_reset(&used.pit);
+    assert_false(used.high);
+    assert_memory_equal(&used.pit.state, &fresh.pit.state,
+                        sizeof(fresh.pit.state));
+    vmm_i8254_start(&used.pit);
+    assert_int_equal(used.expiry, 27462700);
+    vmm_i8254_deinit(&fresh.pit);
+    vmm_i8254_deinit(&used.pit);
+}
+
 static void test_i8254__periodic_modes_interrupt_each_period(void **state)
 {
     static const unsigned int modes[] = {2, 3, 6, 7};
@@ -232,6 +253,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_i8254__counts_after_a_reset),
+        cmocka_unit_test(test_i8254__reset),
         cmocka_unit_test(test_i8254__periodic_modes_interrupt_each_period),
         cmocka_unit_test(test_i8254__other_modes_interrupt_once),
         cmocka_unit_test(test_i8254__goes_on_after_a_load),

@@ -168,6 +168,43 @@ static void test_i8259__ports_are_also_read_as_words(void **state)
     vmm_i8259_deinit(&bench.pics);
 }
 
+/* As after SeaBIOS and mask_all_interrupts() of Linux's boot code. */
+static void test_i8259__set_up_for_a_kernel(void **state)
+{
+    struct bench bench;
+
+    set_up(&bench);
+    vmm_i8259_reset(&bench.pics);
+    vmm_i8259_set_up(&bench.pics);
+    assert_int_equal(in(&bench, MASTER + 1), 0xfb);
+    assert_int_equal(in(&bench, SLAVE + 1), 0xff);
+    vmm_i8259_set_line(&bench.pics, 0, true);
+    vmm_i8259_set_line(&bench.pics, 8, true);
+    assert_false(vmm_i8259_intr(&bench.pics));
+    out(&bench, MASTER + 1, 0xfa);
+    assert_int_equal(vmm_i8259_acknowledge(&bench.pics), 0x08);
+    out(&bench, MASTER, 0x20);
+    out(&bench, SLAVE + 1, 0xfe);
+    assert_int_equal(vmm_i8259_acknowledge(&bench.pics), 0x70);
+    vmm_i8259_deinit(&bench.pics);
+}
+
+static void test_i8259__reset(void **state)
+{
+    static const struct vmm_i8259_state fresh;
+    struct bench bench;
+
+    set_up(&bench);
+    out(&bench, VMM_I8259_ELCR_PORT, 0x20);
+    vmm_i8259_set_line(&bench.pics, 4, true);
+    vmm_i8259_reset(&bench.pics);
+    assert_false(vmm_i8259_intr(&bench.pics));
+    for (size_t i = 0; i < VMM_I8259_CHIPS; i++) {
+        assert_memory_equal(&bench.pics.chips[i], &fresh, sizeof(fresh));
+    }
+    vmm_i8259_deinit(&bench.pics);
+}
+
 /* The line is not in the section: it follows from the rest. */
 static void test_i8259__a_loaded_request_raises_intr(void **state)
 {
@@ -213,6 +250,8 @@ int main(void)
         cmocka_unit_test(test_i8259__a_level_line_that_fell_is_spurious),
         cmocka_unit_test(test_i8259__a_level_line_comes_again),
         cmocka_unit_test(test_i8259__ports_are_also_read_as_words),
+        cmocka_unit_test(test_i8259__set_up_for_a_kernel),
+        cmocka_unit_test(test_i8259__reset),
         cmocka_unit_test(test_i8259__a_loaded_request_raises_intr),
         cmocka_unit_test(test_i8259__impossible_sections_are_refused),
     };

@@ -3,6 +3,7 @@
  */
 #include "ioapic.h"
 
+#include "i8259.h"
 #include "vmstate-helpers.h"
 
 /* What reached the accelerator. */
@@ -120,6 +121,41 @@ static void test_ioapic__level_pin_waits_for_eoi(void **state)
     vmm_ioapic_deinit(&ioapic);
 }
 
+static void on_raised(void *opaque)
+{
+}
+
+/* Lines 0 to 15 lead to 8259s too, and the first of them to pin 2. */
+static void test_ioapic__lines_lead_to_both(void **state)
+{
+    static const struct vmm_i8259_ops pic_ops = {.raised = on_raised};
+    struct vmm_ioapic ioapic;
+    struct vmm_i8259 pics;
+    struct sink sink = {0};
+
+    vmm_ioapic_init(&ioapic, &ops, &sink);
+    vmm_i8259_init(&pics, &pic_ops, NULL);
+    write_reg(&ioapic, 0x10, 0x50);
+    write_reg(&ioapic, 0x10 + 4, 0x52);
+    write_reg(&ioapic, 0x10 + 30, 0x5f);
+    vmm_ioapic_set_line(&ioapic, 0, true);
+    assert_int_equal(sink.last.data, 0x52);
+    assert_int_equal(pics.chips[0].irr, 0);
+    vmm_ioapic_set_line(&ioapic, 0, false);
+    vmm_ioapic_connect_pics(&ioapic, &pics);
+    vmm_ioapic_set_line(&ioapic, 0, true);
+    vmm_ioapic_set_line(&ioapic, 15, true);
+    vmm_ioapic_set_line(&ioapic, 16, true);
+    assert_int_equal(sink.last.data, 0x5f);
+    assert_int_equal(sink.n_sent, 3);
+    assert_int_equal(pics.chips[0].irr, 1u << 0 | 1u << 2);
+    assert_int_equal(pics.chips[1].irr, 1u << 7);
+    vmm_ioapic_reset(&ioapic);
+    assert_true(ioapic.state.has_pics);
+    vmm_i8259_deinit(&pics);
+    vmm_ioapic_deinit(&ioapic);
+}
+
 static void test_ioapic__guest_cannot_set_status_bits(void **state)
 {
     struct vmm_ioapic ioapic;
@@ -172,6 +208,11 @@ static void test_ioapic__section_is_as_in_the_reference(void **state)
     assert_int_equal(to.irr, from.irr);
     assert_int_equal(to.entries[0], from.entries[0]);
     assert_int_equal(to.entries[1], 0x10031);
+    /* With 8259s there is somebody to ask for the vector. */
+    from.has_pics = true;
+    expected[22 + 5] = 0;
+    expected[22 + 6] = 0x07;
+    expect_saved(&vmm_ioapic_vmstate, &from, expected, sizeof(expected));
     expected[10] = 1;
     expect_refused(&vmm_ioapic_vmstate, &to, 3, expected, sizeof(expected),
                    -EBADMSG, "pending pins 0x01400010");
@@ -184,6 +225,7 @@ int main(void)
         cmocka_unit_test(test_ioapic__message),
         cmocka_unit_test(test_ioapic__edge_pin),
         cmocka_unit_test(test_ioapic__level_pin_waits_for_eoi),
+        cmocka_unit_test(test_ioapic__lines_lead_to_both),
         cmocka_unit_test(test_ioapic__guest_cannot_set_status_bits),
         cmocka_unit_test(test_ioapic__loaded_pins_are_delivered),
         cmocka_unit_test(test_ioapic__section_is_as_in_the_reference),

@@ -257,6 +257,28 @@ static void test_rtc__update_in_progress(void **state)
     vmm_rtc_deinit(&bench.rtc);
 }
 
+/* Time, alarm and memory stay, interrupts do not. */
+static void test_rtc__reset(void **state)
+{
+    struct bench bench;
+
+    set_up(&bench, LEAP_DAY * NS);
+    set(&bench, VMM_RTC_B, VMM_RTC_B_24H | 0x20 | 0x40);
+    set(&bench, VMM_RTC_HOURS_ALARM, 0x17);
+    set(&bench, 0x40, 0x5a);
+    pass_time(&bench, (LEAP_DAY + 1) * NS);
+    assert_true(bench.high);
+    vmm_rtc_reset(&bench.rtc);
+    assert_false(bench.high);
+    assert_int_equal(bench.expiries[VMM_RTC_PERIODIC], GW_TIMER_NOT_ARMED);
+    assert_int_equal(get(&bench, VMM_RTC_B), VMM_RTC_B_24H);
+    assert_int_equal(get(&bench, VMM_RTC_C), 0);
+    assert_int_equal(get(&bench, VMM_RTC_HOURS_ALARM), 0x17);
+    assert_int_equal(get(&bench, 0x40), 0x5a);
+    assert_int_equal(get(&bench, VMM_RTC_SECONDS), 0x59);
+    vmm_rtc_deinit(&bench.rtc);
+}
+
 static void save(struct bench *bench, struct gw_buffer *out)
 {
     assert_int_equal(
@@ -364,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_rtc__interrupts_each_second),
         cmocka_unit_test(test_rtc__periodic_interrupts),
         cmocka_unit_test(test_rtc__update_in_progress),
+        cmocka_unit_test(test_rtc__reset),
         cmocka_unit_test(test_rtc__goes_on_after_a_load),
         cmocka_unit_test(test_rtc__a_clock_that_is_behind),
         cmocka_unit_test(test_rtc__impossible_sections_are_refused),

@@ -325,8 +325,21 @@ static void test_options__machine(void **state)
     parse(&options, "'q35' is not microvm", "-M", "q35", NULL);
     parse(&options, "'microvm2' is not", "-M", "microvm2", NULL);
     parse(&options, "acpi=maybe", "-M", "microvm,acpi=maybe", NULL);
-    parse(&options, "pit=on is not supported, only pit=off", "-M",
-          "microvm,pit=on", NULL);
+    assert_false(options.machine.pic || options.machine.pit ||
+                 options.machine.rtc);
+    parse(&options, NULL, "-M", "microvm,pic=on,pit=on,rtc=on", NULL);
+    assert_true(options.machine.pic && options.machine.pit &&
+                options.machine.rtc);
+    vmm_options_deinit(&options);
+    parse(&options, NULL, "-M", "microvm,pit=on,pic=on,pit=off", NULL);
+    assert_true(options.machine.pic);
+    assert_false(options.machine.pit);
+    vmm_options_deinit(&options);
+    /* What QEMU means by it is not what we would. */
+    parse(&options, "rtc=auto is not on or off", "-M", "microvm,rtc=auto",
+          NULL);
+    parse(&options, "ioapic2=on is not supported, only ioapic2=off", "-M",
+          "microvm,ioapic2=on", NULL);
     parse(&options, "property 'frob'", "-M", "microvm,frob=on", NULL);
     parse(&options, "'' has no value", "-M", "microvm,", NULL);
     parse(&options, "'acpi' has no value", "-M", "microvm,acpi", NULL);

@@ -5,12 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "util.h"
@@ -69,40 +64,6 @@ static int open_file(struct vmm_console *console, const char *path,
     return 0;
 }
 
-/* A socket that is left from an earlier run is replaced, a file is not. */
-static void remove_socket(const char *path)
-{
-    struct stat st;
-
-    if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
-        unlink(path);
-    }
-}
-
-static int open_socket(struct vmm_console *console, const char *path,
-                       struct gw_error **errp)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-    if (strlen(path) >= sizeof(address.sun_path)) {
-        return gw_error_set(errp, -ENAMETOOLONG,
-                            "socket path '%s' is longer than %zu bytes", path,
-                            sizeof(address.sun_path) - 1);
-    }
-    strcpy(address.sun_path, path);
-    remove_socket(path);
-    console->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (console->listen_fd < 0 ||
-        bind(console->listen_fd, (const struct sockaddr *)&address,
-             sizeof(address)) < 0 ||
-        listen(console->listen_fd, 1) < 0) {
-        return gw_error_set_errno(errp, -errno, "cannot listen on '%s'", path);
-    }
-    console->path = strdup(path);
-    console->owned = true;
-    return 0;
-}
-
 static int open_backend(struct vmm_console *console,
                         const struct vmm_chardev *chardev,
                         struct gw_error **errp)
@@ -114,7 +75,8 @@ static int open_backend(struct vmm_console *console,
     case VMM_CHARDEV_FILE:
         return open_file(console, chardev->path, errp);
     case VMM_CHARDEV_UNIX:
-        return open_socket(console, chardev->path, errp);
+        console->owned = true;
+        return vmm_listener_open(&console->listener, chardev->path, 0, 1, errp);
     case VMM_CHARDEV_NONE:
     default:
         return 0;
@@ -130,7 +92,7 @@ int vmm_console_init(struct vmm_console *console,
 
     *console = (struct vmm_console){.ops = ops,
                                     .opaque = opaque,
-                                    .listen_fd = -1,
+                                    .listener = VMM_LISTENER_CLOSED,
                                     .wake_fd = -1,
                                     .in_fd = -1,
                                     .out_fd = -1};
@@ -172,13 +134,7 @@ void vmm_console_deinit(struct vmm_console *console)
     if (console->has_termios) {
         tcsetattr(STDIN_FILENO, TCSANOW, &console->termios);
     }
-    if (console->listen_fd >= 0) {
-        close(console->listen_fd);
-    }
-    if (console->path) {
-        unlink(console->path);
-        free(console->path);
-    }
+    vmm_listener_close(&console->listener);
     if (console->wake_fd >= 0) {
         close(console->wake_fd);
     }
@@ -282,7 +238,7 @@ void vmm_console_prepare(struct vmm_console *console,
     polls[POLL_OUT] = (struct pollfd){
         .fd = console->blocked ? console->out_fd : -1, .events = POLLOUT};
     polls[POLL_LISTEN] = (struct pollfd){
-        .fd = console->in_fd < 0 ? console->listen_fd : -1, .events = POLLIN};
+        .fd = console->in_fd < 0 ? console->listener.fd : -1, .events = POLLIN};
     pthread_mutex_unlock(&console->lock);
 }
 
@@ -304,7 +260,7 @@ static void read_input(struct vmm_console *console)
         return;
     }
     pthread_mutex_lock(&console->lock);
-    if (console->listen_fd >= 0) {
+    if (console->listener.fd >= 0) {
         disconnect(console);
     } else {
         /* End of standard input; output goes on. */
@@ -315,8 +271,7 @@ static void read_input(struct vmm_console *console)
 
 static void accept_client(struct vmm_console *console)
 {
-    int fd =
-        accept4(console->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd = vmm_listener_accept(&console->listener);
 
     if (fd < 0) {
         return;

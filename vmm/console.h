@@ -17,6 +17,7 @@
 
 #include <godwit/error.h>
 
+#include "listener.h"
 #include "options.h"
 
 /* Descriptors a console may have polled. */
@@ -35,15 +36,13 @@ struct vmm_console {
     /* --- constant after init --- */
     const struct vmm_console_ops *ops;
     void *opaque;
-    /* Listening socket, or -1. */
-    int listen_fd;
+    /* Closed if it is no socket. */
+    struct vmm_listener listener;
     /* Readable to make the loop call prepare again. */
     int wake_fd;
     /* The terminal's modes are ours to restore. */
     bool has_termios;
     struct termios termios;
-    /* The socket's path, removed at the end; owned. */
-    char *path;
     /* --- guarded by lock --- */
     pthread_mutex_t lock;
     int in_fd;

@@ -115,7 +115,7 @@ static void accept_program(struct vmm_virtio_vsock *vsock)
 {
     struct vmm_vsock_connection *connection =
         vmm_vsock_table_new(&vsock->table);
-    int fd = connection ? vmm_vsock_host_accept(&vsock->host) : -1;
+    int fd = connection ? vmm_listener_accept(&vsock->host) : -1;
 
     if (fd >= 0) {
         vmm_vsock_connection_begin(connection, VMM_VSOCK_GREETING, fd,
@@ -291,8 +291,7 @@ static int open_host(struct vmm_virtio_vsock *vsock, const char *path,
     int r = vmm_vsock_host_open(&vsock->host, path, errp);
 
     return r < 0 ? r
-                 : vmm_vsock_table_init(&vsock->table, vsock->host.listen_fd,
-                                        errp);
+                 : vmm_vsock_table_init(&vsock->table, vsock->host.fd, errp);
 }
 
 int vmm_virtio_vsock_init(struct vmm_virtio_vsock *vsock,
@@ -304,7 +303,7 @@ int vmm_virtio_vsock_init(struct vmm_virtio_vsock *vsock,
 
     memset(vsock, 0, sizeof(*vsock));
     vsock->cid = config->cid;
-    vsock->host.listen_fd = -1;
+    vsock->host.fd = -1;
     vsock->table.in_set = vsock->table.out_set = vsock->table.timer_fd = -1;
     choose_features(&virtio);
     virtio.config_bytes = CONFIG_BYTES;
@@ -326,5 +325,5 @@ void vmm_virtio_vsock_deinit(struct vmm_virtio_vsock *vsock)
 {
     vmm_virtio_deinit(&vsock->device);
     vmm_vsock_table_deinit(&vsock->table);
-    vmm_vsock_host_close(&vsock->host);
+    vmm_listener_close(&vsock->host);
 }

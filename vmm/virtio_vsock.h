@@ -30,7 +30,7 @@ struct vmm_virtio_vsock_config {
 struct vmm_virtio_vsock {
     struct vmm_virtio device;
     uint32_t cid;
-    struct vmm_vsock_host host;
+    struct vmm_listener host;
     struct vmm_vsock_table table;
     /* Answers to packets that belong to no connection. */
     struct vmm_vsock_packet refusals[VMM_VSOCK_REFUSALS_MAX];

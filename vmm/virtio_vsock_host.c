@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -20,86 +19,17 @@
 #define SUFFIX_LEN 11u
 #define COMMAND "CONNECT "
 
-static int new_socket(void)
-{
-    return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-}
-
-/* A socket that is left from an earlier run is replaced, a file is not. */
-static void remove_socket(const char *path)
-{
-    struct stat st;
-
-    if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
-        unlink(path);
-    }
-}
-
-static int listen_at(struct vmm_vsock_host *host, const char *path,
-                     struct gw_error **errp)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct stat st;
-
-    strcpy(address.sun_path, path);
-    remove_socket(path);
-    host->listen_fd = new_socket();
-    if (host->listen_fd < 0 ||
-        bind(host->listen_fd, (const struct sockaddr *)&address,
-             sizeof(address)) < 0 ||
-        listen(host->listen_fd, BACKLOG) < 0 || lstat(path, &st) < 0) {
-        return gw_error_set_errno(errp, -errno, "cannot listen on '%s'", path);
-    }
-    host->device = st.st_dev;
-    host->inode = st.st_ino;
-    host->path = strdup(path);
-    return host->path ? 0 : gw_error_set_errno(errp, -ENOMEM, "socket path");
-}
-
-int vmm_vsock_host_open(struct vmm_vsock_host *host, const char *path,
+int vmm_vsock_host_open(struct vmm_listener *host, const char *path,
                         struct gw_error **errp)
 {
-    size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1 - SUFFIX_LEN;
-    int r;
-
-    *host = (struct vmm_vsock_host){.listen_fd = -1};
-    if (strlen(path) > max) {
-        return gw_error_set(errp, -ENAMETOOLONG,
-                            "socket path '%s' is longer than %zu bytes", path,
-                            max);
-    }
-    r = listen_at(host, path, errp);
-    if (r < 0) {
-        vmm_vsock_host_close(host);
-    }
-    return r;
+    return vmm_listener_open(host, path, SUFFIX_LEN, BACKLOG, errp);
 }
 
-/* Whoever goes on with the guest may have made a new one at this path. */
-void vmm_vsock_host_close(struct vmm_vsock_host *host)
-{
-    struct stat st;
-
-    if (host->listen_fd >= 0) {
-        close(host->listen_fd);
-    }
-    if (host->path && lstat(host->path, &st) == 0 &&
-        st.st_dev == host->device && st.st_ino == host->inode) {
-        unlink(host->path);
-    }
-    free(host->path);
-    *host = (struct vmm_vsock_host){.listen_fd = -1};
-}
-
-int vmm_vsock_host_accept(const struct vmm_vsock_host *host)
-{
-    return accept4(host->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-}
-
-int vmm_vsock_host_connect(const struct vmm_vsock_host *host, uint32_t port)
+int vmm_vsock_host_connect(const struct vmm_listener *host, uint32_t port)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    VMM_AUTO_FD int fd = new_socket();
+    VMM_AUTO_FD int fd =
+        socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd < 0) {
         return -1;

@@ -13,21 +13,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include <godwit/error.h>
 
+#include "listener.h"
+
 /* "CONNECT 4294967295\r\n" and more: no greeting is longer. */
 #define VMM_VSOCK_GREETING_MAX 32u
-
-struct vmm_vsock_host {
-    /* Owned. */
-    char *path;
-    int listen_fd;
-    /* The socket that was made: another may be at its path by now. */
-    dev_t device;
-    ino_t inode;
-};
 
 /* What a program has said so far. */
 struct vmm_vsock_greeting {
@@ -35,15 +27,11 @@ struct vmm_vsock_greeting {
     char line[VMM_VSOCK_GREETING_MAX];
 };
 
-int vmm_vsock_host_open(struct vmm_vsock_host *host, const char *path,
+/* Listens at PATH. */
+int vmm_vsock_host_open(struct vmm_listener *host, const char *path,
                         struct gw_error **errp) GW_MUST_CHECK;
-/* Accepts one that failed to open. */
-void vmm_vsock_host_close(struct vmm_vsock_host *host);
-
-/* The next program that connects, or -1. */
-int vmm_vsock_host_accept(const struct vmm_vsock_host *host);
 /* A connection to PATH_port, or -1 if nobody listens there. */
-int vmm_vsock_host_connect(const struct vmm_vsock_host *host, uint32_t port);
+int vmm_vsock_host_connect(const struct vmm_listener *host, uint32_t port);
 
 /*
  * Reads on: 1 with the port that is wanted; 0 if there is more to come; -1 if

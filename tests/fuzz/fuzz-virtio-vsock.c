@@ -70,7 +70,7 @@ static void forget_programs(void)
 {
     int fd;
 
-    while ((fd = vmm_vsock_host_accept(&object.host)) >= 0) {
+    while ((fd = vmm_listener_accept(&object.host)) >= 0) {
         close(fd);
     }
 }

@@ -390,21 +390,21 @@ static void test_vsock__event_that_waits(void **state)
 static void test_vsock__path_of_another(void **state)
 {
     struct bench *bench = new_bench();
-    struct vmm_vsock_host other;
+    struct vmm_listener other;
 
     /* Whoever goes on with the guest listens at the same path. */
     assert_int_equal(vmm_vsock_host_open(&other, bench->path, NULL), 0);
     vmm_virtio_vsock_clear(&bench->vsock);
-    vmm_vsock_host_close(&bench->vsock.host);
+    vmm_listener_close(&bench->vsock.host);
     assert_int_equal(access(bench->path, F_OK), 0);
-    vmm_vsock_host_close(&other);
+    vmm_listener_close(&other);
     free_bench(bench);
 }
 
 static void test_vsock__paths_that_are_no_good(void **state)
 {
     GW_AUTO_ERROR struct gw_error *error = NULL;
-    struct vmm_vsock_host host;
+    struct vmm_listener host;
     char path[120];
 
     /* "_4294967295" has to fit behind it. */
@@ -415,7 +415,7 @@ static void test_vsock__paths_that_are_no_good(void **state)
     assert_non_null(strstr(gw_error_text(error), "longer than 96 bytes"));
     path[96] = '\0';
     assert_int_equal(vmm_vsock_host_open(&host, path, NULL), 0);
-    vmm_vsock_host_close(&host);
+    vmm_listener_close(&host);
     /* A file is not replaced. */
     assert_int_equal(vmm_vsock_host_open(&host, "/dev/null", NULL),
                      -EADDRINUSE);

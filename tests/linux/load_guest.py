@@ -84,7 +84,8 @@ while :; do
     done
     echo "$line"
     [ $n != 2 ] || dmesg -c >/dev/null
-    [ $n -le 2 ] || dmesg -c | sed 's/^/ERROR: the kernel says: /'
+    [ $n -le 2 ] || dmesg -c |
+        sed '/read-back delay/d; s/^/ERROR: the kernel says: /'
     [ "$n" != "$ticks" ] || touch /run/end
     if [ -e /run/end ]; then
         killall guest-work

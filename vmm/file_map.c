@@ -34,6 +34,13 @@ int vmm_file_map(const char *path, struct vmm_file_map *ret_map,
     return 0;
 }
 
+void vmm_file_map_rest(const struct vmm_file_map *map)
+{
+    if (map->bytes) {
+        madvise((void *)(uintptr_t)map->bytes, map->size, MADV_DONTNEED);
+    }
+}
+
 void vmm_file_unmap(struct vmm_file_map *map)
 {
     if (map->bytes) {

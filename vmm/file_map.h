@@ -18,6 +18,12 @@ struct vmm_file_map {
 int vmm_file_map(const char *path, struct vmm_file_map *ret_map,
                  struct gw_error **errp) GW_MUST_CHECK;
 
+/*
+ * Its pages leave this process, and come back from the file or the page cache
+ * when they are read. Accepts a zeroed object.
+ */
+void vmm_file_map_rest(const struct vmm_file_map *map);
+
 /* Unmaps it; accepts a zeroed object. */
 void vmm_file_unmap(struct vmm_file_map *map);
 

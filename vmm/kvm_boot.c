@@ -144,6 +144,9 @@ static int load_image(struct vmm_kvm *kvm, const struct vmm_options *options,
     }
     vmm_firmware_clear(&machine->firmware);
     r = vmm_boot_load(&machine->memory, &config, ret_boot, errp);
+    /* Until a reset. */
+    vmm_file_map_rest(&files->kernel);
+    vmm_file_map_rest(&files->initrd);
     vmm_firmware_wrote(&machine->firmware, machine->firmware.host,
                        machine->firmware.bytes);
     return r;

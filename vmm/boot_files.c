@@ -33,6 +33,23 @@ int vmm_boot_files_open(struct vmm_boot_files *files,
     return r;
 }
 
+static int check_file(const struct vmm_file_map *map, const char *what,
+                      struct gw_error **errp)
+{
+    return gw_error_prefix(errp, vmm_file_map_check(map, errp), "%s", what);
+}
+
+int vmm_boot_files_check(const struct vmm_boot_files *files,
+                         struct gw_error **errp)
+{
+    int r = check_file(&files->kernel, "kernel", errp);
+
+    if (r == 0) {
+        r = check_file(&files->initrd, "initrd", errp);
+    }
+    return r < 0 ? r : check_file(&files->firmware, "firmware", errp);
+}
+
 void vmm_boot_files_close(struct vmm_boot_files *files)
 {
     vmm_file_unmap(&files->kernel);

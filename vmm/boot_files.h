@@ -24,6 +24,10 @@ int vmm_boot_files_open(struct vmm_boot_files *files,
                         const struct vmm_options *options,
                         struct gw_error **errp) GW_MUST_CHECK;
 
+/* Whether they can still be booted: each is as long as it was. */
+int vmm_boot_files_check(const struct vmm_boot_files *files,
+                         struct gw_error **errp) GW_MUST_CHECK;
+
 /* Accepts a zeroed object. */
 void vmm_boot_files_close(struct vmm_boot_files *files);
 

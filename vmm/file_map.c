@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "util.h"
 
@@ -29,8 +30,27 @@ int vmm_file_map(const char *path, struct vmm_file_map *ret_map,
     if (bytes == MAP_FAILED) {
         return gw_error_set_errno(errp, -errno, "cannot map '%s'", path);
     }
-    *ret_map =
-        (struct vmm_file_map){.bytes = bytes, .size = (size_t)st.st_size};
+    *ret_map = (struct vmm_file_map){
+        .bytes = bytes, .size = (size_t)st.st_size, .fd = vmm_take_fd(&fd)};
+    return 0;
+}
+
+int vmm_file_map_check(const struct vmm_file_map *map, struct gw_error **errp)
+{
+    struct stat st;
+
+    if (!map->bytes) {
+        return 0;
+    }
+    if (fstat(map->fd, &st) < 0) {
+        return gw_error_set_errno(errp, -errno, "fstat");
+    }
+    if ((uint64_t)st.st_size < map->size) {
+        return gw_error_set(errp, -ENODATA,
+                            "the file had %zu bytes when it was opened, and "
+                            "has %lld now",
+                            map->size, (long long)st.st_size);
+    }
     return 0;
 }
 
@@ -45,6 +65,7 @@ void vmm_file_unmap(struct vmm_file_map *map)
 {
     if (map->bytes) {
         munmap((void *)(uintptr_t)map->bytes, map->size);
+        close(map->fd);
     }
     *map = (struct vmm_file_map){0};
 }

@@ -10,13 +10,22 @@
 #include <godwit/error.h>
 
 struct vmm_file_map {
+    /* NULL: no file. */
     const uint8_t *bytes;
     size_t size;
+    int fd;
 };
 
 /* Maps a regular, not empty file. */
 int vmm_file_map(const char *path, struct vmm_file_map *ret_map,
                  struct gw_error **errp) GW_MUST_CHECK;
+
+/*
+ * Whether all of it can be read still: a file that has become shorter ends the
+ * process when it is. Accepts a zeroed object.
+ */
+int vmm_file_map_check(const struct vmm_file_map *map, struct gw_error **errp)
+    GW_MUST_CHECK;
 
 /*
  * Its pages leave this process, and come back from the file or the page cache

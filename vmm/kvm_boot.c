@@ -205,8 +205,11 @@ int vmm_kvm_boot(struct vmm_accel *accel, const struct vmm_options *options,
 {
     struct vmm_kvm *kvm = (struct vmm_kvm *)(void *)accel;
     struct vmm_boot boot;
-    int r;
+    int r = vmm_boot_files_check(&kvm->machine->boot_files, errp);
 
+    if (r < 0) {
+        return r;
+    }
     if (options->bios) {
         r = boot_firmware(kvm, options, errp);
         set_times(kvm);

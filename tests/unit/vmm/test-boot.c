@@ -255,6 +255,32 @@ static void test_boot__what_does_not_fit_is_refused(void **state)
     expect_no_boot(64 << 20, &config, "of 17 bytes, at most 16 fit");
 }
 
+/* A reset would read what is no longer there, and end the process. */
+static void test_files__that_become_shorter(void **state)
+{
+    char path[] = "/tmp/godwit-initrd-XXXXXX";
+    struct vmm_boot_files files;
+    struct vmm_options options = {.kernel = path};
+    struct gw_error *error = NULL;
+
+    make_file(path, 0x3000);
+    assert_int_equal(vmm_boot_files_open(&files, &options, NULL), 0);
+    assert_int_equal(vmm_boot_files_check(&files, NULL), 0);
+    vmm_file_map_rest(&files.kernel);
+    assert_memory_equal(files.kernel.bytes, "initrd", 6);
+    assert_int_equal(truncate(path, 0x4000), 0);
+    assert_int_equal(vmm_boot_files_check(&files, NULL), 0);
+    assert_int_equal(truncate(path, 0x1000), 0);
+    assert_int_equal(vmm_boot_files_check(&files, &error), -ENODATA);
+    assert_string_equal(gw_error_text(error),
+                        "kernel: the file had 12288 bytes when it was opened, "
+                        "and has 4096 now");
+    gw_error_free(error);
+    /* Whoever writes a new one in its place does no harm. */
+    assert_int_equal(unlink(path), 0);
+    vmm_boot_files_close(&files);
+}
+
 static void test_firmware__is_loaded_if_it_fits(void **state)
 {
     char path[] = "/tmp/godwit-initrd-XXXXXX";
@@ -391,6 +417,7 @@ int main(void)
         cmocka_unit_test(test_boot__beat_and_its_start_info),
         cmocka_unit_test(test_boot__linux_with_acpi_and_initrd),
         cmocka_unit_test(test_boot__what_does_not_fit_is_refused),
+        cmocka_unit_test(test_files__that_become_shorter),
         cmocka_unit_test(test_firmware__is_loaded_if_it_fits),
         cmocka_unit_test(test_boot__long_command_line_is_refused),
         cmocka_unit_test(test_boot__missing_files_are_named),

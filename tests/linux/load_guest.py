@@ -23,6 +23,7 @@ MODULES = ["virtio_ring", "virtio", "virtio_mmio", "virtio_blk", "failover",
 # switched off.
 INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
+SLOW='read-back delay\\|Long readout interval'
 mount -t devtmpfs devtmpfs /dev
 mkdir -p /proc /sys /disk /run
 mount -t proc proc /proc
@@ -85,7 +86,7 @@ while :; do
     echo "$line"
     [ $n != 2 ] || dmesg -c >/dev/null
     [ $n -le 2 ] || dmesg -c |
-        sed '/read-back delay/d; s/^/ERROR: the kernel says: /'
+        sed "/$SLOW/d; s/^/ERROR: the kernel says: /"
     [ "$n" != "$ticks" ] || touch /run/end
     if [ -e /run/end ]; then
         killall guest-work

@@ -178,6 +178,22 @@ static void send_message(void *opaque, const struct vmm_msi *message)
 }
 
 /* Under the name that the program looks for. */
+static void reset(struct vmm_accel *accel)
+{
+    struct hands *hands = hands_of(accel);
+
+    for (unsigned int i = 0; i < hands->machine->n_cpus; i++) {
+        vmm_cpu_init(&hands->cpus[i]);
+    }
+}
+
+/* The hands write to the bus. */
+static int no_notify(struct vmm_accel *accel, uint64_t gpa, unsigned int bytes,
+                     uint64_t value, int fd)
+{
+    return -ENOTSUP;
+}
+
 const struct vmm_accel_ops vmm_accel_kvm = {
     .name = "kvm",
     .is_pc = true,
@@ -187,7 +203,9 @@ const struct vmm_accel_ops vmm_accel_kvm = {
     .add_cpus = add_cpus,
     .add_clock = nothing,
     .add_tracker = no_tracker,
+    .reset = reset,
     .boot = boot,
+    .add_notify = no_notify,
     .check = nothing,
     .start = nothing,
     .stop = nothing,

@@ -23,7 +23,7 @@ MODULES = ["virtio_ring", "virtio", "virtio_mmio", "virtio_blk", "failover",
 # switched off.
 INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
-SLOW='read-back delay\\|Long readout interval'
+SLOW='hrtimer: interrupt took\\|read-back delay\\|Long readout interval'
 mount -t devtmpfs devtmpfs /dev
 mkdir -p /proc /sys /disk /run
 mount -t proc proc /proc

@@ -1,6 +1,7 @@
 """What the test programs share: steps with names, times and one verdict."""
 
 import os
+import signal
 import sys
 import time
 import traceback
@@ -24,7 +25,11 @@ def same_guest(what, one, two, **options):
 
 
 def main(steps):
-    """Run (name, function) pairs; exit status 1 if any fails."""
+    """Run (name, function) pairs; exit status 1 if any fails.
+
+    A program whose time has run out ends the machines that it has started.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     failed = 0
     for name, step in steps:
         start = time.monotonic()

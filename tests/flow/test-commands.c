@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,8 +29,8 @@ struct world {
     struct gw_control *control;
     int client; /* our end of a QMP socket, or -1 */
     FILE *lines;
-    char calls[256]; /* what was called, in order */
-    int result;      /* of resets and commands */
+    char calls[256];   /* what was called, in order */
+    atomic_int result; /* of resets and commands; read by the monitor */
 };
 
 static void note(struct world *w, const char *call)

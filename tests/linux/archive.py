@@ -55,6 +55,12 @@ class Archive:
             if library.strip("/") not in self.entries:
                 self.file(library, library)
 
+    def modules(self, linux, names):
+        """Modules of a kernel, and /modules/order to load them by."""
+        for name in names:
+            self.data(f"modules/{name}.ko", linux.module(name))
+        self.text("modules/order", "".join(f"{name}\n" for name in names))
+
     def busybox(self):
         """busybox, static, as /bin/busybox and /bin/sh."""
         source = shutil.which("busybox")

@@ -5,12 +5,7 @@ connection over virtio-net are written and checked by processes of their own
 (`guest-work.c`); it works with what devices there are.
 """
 
-import hashlib
-import os
-
-from linux.archive import Archive
-from linux.cache import cache_dir, locked
-from linux.kernel import kernel
+from linux import initramfs as image
 
 MODULES = ["virtio_ring", "virtio", "virtio_mmio", "virtio_blk", "failover",
            "net_failover", "virtio_net", "virtio_console", "virtio-rng",
@@ -100,24 +95,5 @@ done
 
 
 def initramfs(guest_work):
-    """Path of the guest's initramfs, built once per version of its parts."""
-    linux = kernel()
-    with open(guest_work, "rb") as file:
-        program = file.read()
-    parts = (INIT + linux.release + " ".join(MODULES)).encode() + program
-    digest = hashlib.sha256(parts).hexdigest()[:12]
-    path = os.path.join(cache_dir(), f"load-{digest}.cpio")
-    with locked("load"):
-        if not os.path.exists(path):
-            archive = Archive()
-            archive.console()
-            archive.busybox()
-            archive.directory("dev")
-            for name in MODULES:
-                archive.data(f"modules/{name}.ko", linux.module(name))
-            archive.text("modules/order", "".join(f"{m}\n" for m in MODULES))
-            archive.data("bin/guest-work", program, 0o755)
-            archive.text("init", INIT, 0o755)
-            archive.write(path + ".new")
-            os.rename(path + ".new", path)
-    return path
+    """Path of the guest's initramfs; `guest_work` is that of its program."""
+    return image.initramfs("load", INIT, MODULES, guest_work)

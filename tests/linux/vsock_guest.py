@@ -1,11 +1,6 @@
 """A Linux that talks to its host over vsock without a pause, both ways."""
 
-import hashlib
-import os
-
-from linux.archive import Archive
-from linux.cache import cache_dir, locked
-from linux.kernel import kernel
+from linux import initramfs as image
 
 MODULES = ["virtio_ring", "virtio", "virtio_mmio", "vsock",
            "vmw_vsock_virtio_transport_common", "vmw_vsock_virtio_transport"]
@@ -36,30 +31,6 @@ done
 """
 
 
-def digest_of(program, release):
-    with open(program, "rb") as file:
-        digest = hashlib.sha256(file.read())
-    digest.update((INIT + release).encode())
-    return digest.hexdigest()[:12]
-
-
-def initramfs(program):
-    """Path of the guest's initramfs, built once per version of its parts;
-    `program` is the path of vsock-peer."""
-    linux = kernel()
-    digest = digest_of(program, linux.release)
-    path = os.path.join(cache_dir(), f"vsock-{digest}.cpio")
-    with locked("vsock"):
-        if not os.path.exists(path):
-            archive = Archive()
-            archive.console()
-            archive.busybox()
-            archive.directory("dev")
-            archive.program("bin/vsock-peer", program)
-            for name in MODULES:
-                archive.data(f"modules/{name}.ko", linux.module(name))
-            archive.text("modules/order", "".join(f"{m}\n" for m in MODULES))
-            archive.text("init", INIT, 0o755)
-            archive.write(path + ".new")
-            os.rename(path + ".new", path)
-    return path
+def initramfs(vsock_peer):
+    """Path of the guest's initramfs; `vsock_peer` is that of its program."""
+    return image.initramfs("vsock", INIT, MODULES, vsock_peer)

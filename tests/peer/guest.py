@@ -1,12 +1,9 @@
 """The guest of the peer tests: a Linux that ticks and checks its memory."""
 
 import functools
-import hashlib
-import os
 import re
 
-from linux.archive import Archive
-from linux.cache import cache_dir, locked
+from linux import initramfs as image
 from linux.kernel import kernel
 from linux.tsc import tsc_khz
 
@@ -64,19 +61,8 @@ def kernel_image():
 
 @functools.cache
 def initramfs():
-    """Path of the guest's initramfs, built once per version of its script."""
-    digest = hashlib.sha256(INIT.encode()).hexdigest()[:12]
-    path = os.path.join(cache_dir(), f"ticking-{digest}.cpio")
-    with locked("ticking"):
-        if not os.path.exists(path):
-            archive = Archive()
-            archive.console()
-            archive.busybox()
-            archive.directory("dev")
-            archive.text("init", INIT, 0o755)
-            archive.write(path + ".new")
-            os.rename(path + ".new", path)
-    return path
+    """Path of the guest's initramfs."""
+    return image.initramfs("ticking", INIT)
 
 
 def append():

@@ -18,9 +18,10 @@ static void put_flag(struct gw_buffer *out, const char *name,
 
 static void put_inet(struct gw_buffer *out, const struct gw_address *address)
 {
-    bool is_ipv6 = strchr(address->host, ':') != NULL;
+    /* What would end the host, or begin one in brackets, needs them. */
+    bool needs_brackets = strchr(address->host, ':') || *address->host == '[';
 
-    gw_buffer_printf(out, is_ipv6 ? "[%s]:%s" : "%s:%s", address->host,
+    gw_buffer_printf(out, needs_brackets ? "[%s]:%s" : "%s:%s", address->host,
                      address->port);
     if (address->to) {
         gw_buffer_printf(out, ",to=%u", address->to);

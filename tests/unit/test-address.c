@@ -323,6 +323,7 @@ static void test_address__to_uri(void **state)
     expect_uri("file:/a", "file:/a");
     expect_uri("file:/a,offset=1k", "file:/a,offset=1024");
     expect_uri("tcp:[::1]:1,ipv4=off,to=2", "tcp:[::1]:1,to=2,ipv4=off");
+    expect_uri("tcp:[[1]:4", "tcp:[[1]:4");
     expect_uri("unix:/a", "unix:/a");
     expect_uri("vsock:1:2", "vsock:1:2");
     expect_uri("fd:x", "fd:x");

@@ -209,4 +209,11 @@ unsigned int kit_directory_count(const char *path);
 /* The seed: GW_TEST_SEED, else of the clock. Printed. */
 uint64_t kit_seed(void);
 
+struct kit_rng;
+/*
+ * Whether a test that goes through all cases takes the next one: always, or
+ * about each Nth time at random with GW_TEST_SAMPLE=N.
+ */
+bool kit_takes(struct kit_rng *rng);
+
 #endif

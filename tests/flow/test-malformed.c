@@ -139,7 +139,7 @@ static void flip_bits(struct kit_saved *s, struct kit_rng *rng)
     for (offset = 0; offset < s->layout.size; offset++) {
         uint8_t byte = s->layout.data[offset];
 
-        if (is_metadata(s, offset)) {
+        if (is_metadata(s, offset) && kit_takes(rng)) {
             byte ^= (uint8_t)(1u << kit_below(rng, 8));
             check_change(s, &byte, 1, offset, "flipped bit");
         }
@@ -161,7 +161,7 @@ static void put_extremes(struct kit_saved *s, struct kit_rng *rng)
 
     for (offset = 0; offset < s->layout.size; offset++) {
         if (is_metadata(s, offset) &&
-            s->layout.bytes[offset] != KIT_BYTE_DESCRIPTION) {
+            s->layout.bytes[offset] != KIT_BYTE_DESCRIPTION && kit_takes(rng)) {
             check_change(s, extremes[kit_below(rng, 5)],
                          sizes[kit_below(rng, 4)], offset, "extreme value");
         }

@@ -63,8 +63,9 @@ static void check_all_cuts(struct kit_saved *s, struct kit_rng *rng)
         enum kit_byte kind = s->layout.bytes[size];
         bool rest = kind == KIT_BYTE_PAGE || kind == KIT_BYTE_PADDING;
 
-        if (!rest || kit_below(rng, n_rest) < N_RANDOM ||
-            (size > 0 && s->layout.bytes[size - 1] != kind)) {
+        if ((!rest || kit_below(rng, n_rest) < N_RANDOM ||
+             (size > 0 && s->layout.bytes[size - 1] != kind)) &&
+            kit_takes(rng)) {
             check_cut(s, size);
             n_cuts++;
         }

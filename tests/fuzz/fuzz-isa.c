@@ -10,17 +10,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <godwit/vmstate.h>
-
-#include "base/buffer.h"
-#include "base/cleanup.h"
-#include "channel/input.h"
-#include "fuzz.h"
+#include "fuzz-section.h"
 #include "i8254.h"
 #include "i8259.h"
 #include "mc146818.h"
-#include "vmstate/load.h"
-#include "vmstate/save.h"
 
 #define STEP_BYTES 4u
 /* More in one go would only show that time passes. */
@@ -74,10 +67,7 @@ static const struct vmm_rtc_ops rtc_ops = {
     .now = get_now, .set_timer = set_rtc_timer, .set_irq = set_rtc_irq};
 
 /* What can be saved and loaded: section 1 and following of an input. */
-static const struct {
-    const struct gw_vmstate *vmstate;
-    void *object;
-} sections[] = {
+static const struct fuzz_section sections[] = {
     {&vmm_i8259_vmstate, &machine.pics.chips[0]},
     {&vmm_i8259_vmstate, &machine.pics.chips[1]},
     {&vmm_i8254_vmstate, &machine.pit.state},
@@ -119,38 +109,6 @@ static void reset(void)
     vmm_i8254_reset(&machine.pit);
     vmm_rtc_reset(&machine.rtc);
     vmm_i8259_reset(&machine.pics);
-}
-
-/* Returns the bytes that were taken, or 0 if the section was refused. */
-static size_t load(size_t which, const uint8_t *data, size_t size)
-{
-    const struct gw_vmstate *vmstate = sections[which].vmstate;
-    struct gw_input *input = gw_input_new_memory(data, size, NULL);
-    size_t used = 0;
-
-    FUZZ_ASSERT(input);
-    if (gw_vmstate_load(vmstate, sections[which].object, vmstate->version,
-                        input, NULL) == 0) {
-        used = (size_t)gw_input_offset(input);
-    }
-    gw_input_free(input);
-    return used;
-}
-
-/* What we save we load, and save the same again. */
-static void save_and_load(size_t which)
-{
-    const struct gw_vmstate *vmstate = sections[which].vmstate;
-    GW_AUTO_BUFFER struct gw_buffer first = {0};
-    GW_AUTO_BUFFER struct gw_buffer second = {0};
-
-    FUZZ_ASSERT(gw_vmstate_save(vmstate, sections[which].object, &first, NULL,
-                                NULL) == 0);
-    FUZZ_ASSERT(load(which, first.data, first.size) == first.size);
-    FUZZ_ASSERT(gw_vmstate_save(vmstate, sections[which].object, &second, NULL,
-                                NULL) == 0);
-    FUZZ_ASSERT(first.size == second.size &&
-                memcmp(first.data, second.data, first.size) == 0);
 }
 
 static void fire(size_t timer)
@@ -211,7 +169,7 @@ static void step(const uint8_t *in)
         if (in[2] & 1) {
             reset();
         }
-        save_and_load(in[1] % N_SECTIONS);
+        fuzz_save_and_load(&sections[in[1] % N_SECTIONS]);
         start();
         break;
     default:
@@ -228,7 +186,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     set_up();
     if (size > 0 && data[0] % (N_SECTIONS + 1) > 0) {
-        at = load(data[0] % (N_SECTIONS + 1) - 1, data + 1, size - 1);
+        at = fuzz_load(&sections[data[0] % (N_SECTIONS + 1) - 1], data + 1,
+                       size - 1);
         if (at == 0) {
             return 0;
         }

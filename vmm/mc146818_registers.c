@@ -78,18 +78,10 @@ static uint8_t index_of(struct vmm_rtc_state *s)
     return s->index;
 }
 
-static void write_register(struct vmm_rtc *rtc, uint8_t value)
+/* What the clock counts; the alarm's registers are in between. */
+static bool is_clock(uint8_t index)
 {
-    struct vmm_rtc_state *s = &rtc->state;
-    uint8_t index = index_of(s);
-
     switch (index) {
-    case VMM_RTC_SECONDS_ALARM:
-    case VMM_RTC_MINUTES_ALARM:
-    case VMM_RTC_HOURS_ALARM:
-        s->cmos[index] = value;
-        vmm_rtc_schedule_update(rtc);
-        break;
     case VMM_RTC_SECONDS:
     case VMM_RTC_MINUTES:
     case VMM_RTC_HOURS:
@@ -98,11 +90,36 @@ static void write_register(struct vmm_rtc *rtc, uint8_t value)
     case VMM_RTC_MONTH:
     case VMM_RTC_YEAR:
     case VMM_RTC_CENTURY:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void write_clock(struct vmm_rtc *rtc, uint8_t index, uint8_t value)
+{
+    rtc->state.cmos[index] = value;
+    if (vmm_rtc_is_running(&rtc->state)) {
+        vmm_rtc_set_time(rtc);
+        vmm_rtc_schedule_update(rtc);
+    }
+}
+
+static void write_register(struct vmm_rtc *rtc, uint8_t value)
+{
+    struct vmm_rtc_state *s = &rtc->state;
+    uint8_t index = index_of(s);
+
+    if (is_clock(index)) {
+        write_clock(rtc, index, value);
+        return;
+    }
+    switch (index) {
+    case VMM_RTC_SECONDS_ALARM:
+    case VMM_RTC_MINUTES_ALARM:
+    case VMM_RTC_HOURS_ALARM:
         s->cmos[index] = value;
-        if (vmm_rtc_is_running(s)) {
-            vmm_rtc_set_time(rtc);
-            vmm_rtc_schedule_update(rtc);
-        }
+        vmm_rtc_schedule_update(rtc);
         break;
     case VMM_RTC_A:
         write_a(rtc, value);
@@ -145,25 +162,14 @@ static uint8_t read_register(struct vmm_rtc *rtc)
 {
     uint8_t index = index_of(&rtc->state);
 
-    switch (index) {
-    case VMM_RTC_SECONDS:
-    case VMM_RTC_MINUTES:
-    case VMM_RTC_HOURS:
-    case VMM_RTC_WEEKDAY:
-    case VMM_RTC_DAY:
-    case VMM_RTC_MONTH:
-    case VMM_RTC_YEAR:
-    case VMM_RTC_CENTURY:
-        if (vmm_rtc_is_running(&rtc->state)) {
-            vmm_rtc_update_shown(rtc);
-        }
-        break;
-    case VMM_RTC_A:
+    if (index == VMM_RTC_A) {
         return read_a(rtc);
-    case VMM_RTC_C:
+    }
+    if (index == VMM_RTC_C) {
         return read_c(rtc);
-    default:
-        break;
+    }
+    if (is_clock(index) && vmm_rtc_is_running(&rtc->state)) {
+        vmm_rtc_update_shown(rtc);
     }
     return rtc->state.cmos[index];
 }

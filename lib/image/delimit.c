@@ -21,6 +21,8 @@
 /* Most that is searched: devices, RAM has gone by; and how often in all. */
 #define TAIL_MAX (32ull * 1024 * 1024)
 #define SEARCH_MAX (1024ull * 1024 * 1024)
+/* A search costs as much as this many bytes, however near it ends. */
+#define SEARCH_COST 64u
 
 /* A section on the way; positions are in the tail. */
 struct cut {
@@ -89,7 +91,7 @@ static bool find_footer(struct search *search, uint32_t section_id, size_t from,
     found =
         memmem(search->tail + from, search->size - from, mark, sizeof(mark));
     *ret_pos = found ? (size_t)(found - search->tail) : search->size;
-    search->spent += *ret_pos - from + 1;
+    search->spent += *ret_pos - from + SEARCH_COST;
     return found;
 }
 

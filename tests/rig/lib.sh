@@ -43,20 +43,19 @@ vm_of()
 # wait_end NAME SECONDS: until its process has ended; it must end well
 wait_end()
 {
-    pid=$(cat "/tmp/$1.pid")
-    tries=$(($2 * 10))
-    while running "$1"; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || stuck "$1" "does not end in $2 s"
-        usleep 100000
-    done
-    wait "$pid" || fail "$1 ended badly: $(tail -5 "/tmp/$1.stderr")"
+    wait_until "$1" "$2" "does not end in $2 s" ended "$1"
+    wait "$(cat "/tmp/$1.pid")" || fail "$1 ended badly: $(tail -5 "/tmp/$1.stderr")"
 }
 
 # running NAME: its process has not ended
 running()
 {
     grep -q 'State:.[^Z]' "/proc/$(cat "/tmp/$1.pid")/status" 2>/dev/null
+}
+
+ended()
+{
+    ! running "$1"
 }
 
 # wait_until NAME SECONDS TEXT COMMAND...: until the command succeeds; TEXT
@@ -135,6 +134,9 @@ pipe()
 }
 
 QEMU=qemu-system-x86_64-microvm
+# With -M $MICROVM, what godwit has without options
+PLAIN="-accel kvm -cpu host -nodefaults -no-user-config -nic none -display none
+    -global kvm-apic.vapic=off"
 
 # qemu_start NAME OPTION...: QEMU/KVM in the background, its monitor a pipe
 # /tmp/NAME.in, its serial port in /tmp/NAME.serial
@@ -145,9 +147,7 @@ qemu_start()
     pipe "/tmp/$name.in"
     mkfifo "/tmp/$name.out"
     cat "/tmp/$name.out" >"/tmp/$name.monitor" &
-    $QEMU -accel kvm -cpu host -nodefaults \
-        -no-user-config -nic none -display none -M $MICROVM \
-        -global kvm-apic.vapic=off -chardev "pipe,id=mon,path=/tmp/$name" \
+    $QEMU $PLAIN -M $MICROVM -chardev "pipe,id=mon,path=/tmp/$name" \
         -mon chardev=mon,mode=readline -serial "file:/tmp/$name.serial" \
         "$@" >"/tmp/$name.stderr" 2>&1 &
     echo $! >"/tmp/$name.pid"

@@ -45,8 +45,11 @@ class Qmp:
                 self.events.append(answer)
             elif "error" in answer:
                 raise QmpError(f"{name}: {answer['error']['desc']}")
-            else:
+            elif "return" in answer:
                 return answer["return"]
+            else:
+                raise QmpError(f"{name}: the answer is {answer}, after the "
+                               f"greeting {self.greeting}")
 
     def capabilities(self, **values):
         """Set migration capabilities, `mapped_ram=True` and the like."""

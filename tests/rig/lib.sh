@@ -43,7 +43,7 @@ vm_of()
 # wait_end NAME SECONDS: until its process has ended; it must end well
 wait_end()
 {
-    wait_until "$1" "$2" "does not end in $2 s" ended "$1"
+    wait_until "$1" "$2" "does not end in $2 s" has_ended "$1"
     wait "$(cat "/tmp/$1.pid")" || fail "$1 ended badly: $(tail -5 "/tmp/$1.stderr")"
 }
 
@@ -53,7 +53,7 @@ running()
     grep -q 'State:.[^Z]' "/proc/$(cat "/tmp/$1.pid")/status" 2>/dev/null
 }
 
-ended()
+has_ended()
 {
     ! running "$1"
 }

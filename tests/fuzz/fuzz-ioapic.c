@@ -149,20 +149,15 @@ static void step(const uint8_t *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    size_t at = 0;
+    size_t at;
 
     set_up();
-    if (size > 0 && data[0] % (N_SECTIONS + 1) > 0) {
-        at = fuzz_load(&sections[data[0] % (N_SECTIONS + 1) - 1], data + 1,
-                       size - 1);
-        if (at == 0) {
-            tear_down();
-            return 0;
+    at = fuzz_load_first(sections, N_SECTIONS, data, size);
+    if (at > 0) {
+        start();
+        for (; at + STEP_BYTES <= size; at += STEP_BYTES) {
+            step(data + at);
         }
-    }
-    start();
-    for (at++; at + STEP_BYTES <= size; at += STEP_BYTES) {
-        step(data + at);
     }
     tear_down();
     return 0;

@@ -37,6 +37,25 @@ static inline size_t fuzz_load(const struct fuzz_section *section,
     return used;
 }
 
+/*
+ * Loads what the input begins with: its first byte says which of the sections
+ * (0: none), and the section follows. Returns how many bytes that were, or 0
+ * if the section was refused.
+ */
+static inline size_t fuzz_load_first(const struct fuzz_section *sections,
+                                     size_t n_sections, const uint8_t *data,
+                                     size_t size)
+{
+    const size_t which = size > 0 ? data[0] % (n_sections + 1) : 0;
+    size_t used;
+
+    if (which == 0) {
+        return 1;
+    }
+    used = fuzz_load(&sections[which - 1], data + 1, size - 1);
+    return used > 0 ? 1 + used : 0;
+}
+
 /* What we save we load, and save the same again. */
 static inline void fuzz_save_and_load(const struct fuzz_section *section)
 {

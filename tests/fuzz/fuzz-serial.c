@@ -112,19 +112,15 @@ static void step(const uint8_t *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    size_t at = 0;
+    size_t at;
 
     set_up();
-    if (size > 0 && (data[0] & 1)) {
-        at = fuzz_load(&section, data + 1, size - 1);
-        if (at == 0) {
-            vmm_serial_deinit(&machine.serial);
-            return 0;
+    at = fuzz_load_first(&section, 1, data, size);
+    if (at > 0) {
+        vmm_serial_start(&machine.serial);
+        for (; at + STEP_BYTES <= size; at += STEP_BYTES) {
+            step(data + at);
         }
-    }
-    vmm_serial_start(&machine.serial);
-    for (at++; at + STEP_BYTES <= size; at += STEP_BYTES) {
-        step(data + at);
     }
     vmm_serial_deinit(&machine.serial);
     return 0;

@@ -298,6 +298,9 @@ static void test_blk__pause_waits_for_requests(void **state)
     struct bench *bench = new_bench(false, (struct vmm_block_config){0});
     struct driver *driver = &bench->driver;
 
+    /* The worker may take a chain as soon as it is offered. */
+    vmm_put_le32(ram(driver, HEADER_AT), 1);
+    vmm_put_le64(ram(driver, HEADER_AT + 8), 0);
     assert_int_equal(vmm_virtio_start(driver->device, NULL), 0);
     for (uint16_t i = 0; i < 5; i++) {
         put(driver, 0, (uint32_t)(3 * i), HEADER_AT, 16, DESC_F_NEXT,
@@ -308,8 +311,6 @@ static void test_blk__pause_waits_for_requests(void **state)
             0);
         offer(driver, 0, (uint16_t)(3 * i));
     }
-    vmm_put_le32(ram(driver, HEADER_AT), 1);
-    vmm_put_le64(ram(driver, HEADER_AT + 8), 0);
     set_reg(driver, 0x50, 0);
     vmm_virtio_pause(driver->device);
     assert_int_equal(bench->blk.image.n_requests, 0);

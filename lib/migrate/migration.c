@@ -155,6 +155,13 @@ int gw_migration_check_cancel(struct gw_migration *migration,
     return is_cancelled ? cancelled(errp) : 0;
 }
 
+void gw_migration_settle_cancel(struct gw_migration *migration)
+{
+    /* A cancel holds it from its decision to the end of its event. */
+    pthread_mutex_lock(&migration->event_lock);
+    pthread_mutex_unlock(&migration->event_lock);
+}
+
 int gw_migration_wait_change(struct gw_migration *migration,
                              uint64_t deadline_ns, struct gw_error **errp)
 {

@@ -115,6 +115,12 @@ int gw_migration_check_cancel(struct gw_migration *migration,
                               struct gw_error **errp);
 
 /*
+ * If a cancel was asked for, waits until listeners have heard of it. Before
+ * what follows from it is told: that the guest goes on.
+ */
+void gw_migration_settle_cancel(struct gw_migration *migration);
+
+/*
  * Waits for a deadline (gw_now_ns), or until something may have changed: a
  * cancel, which is -ECANCELED, a continue, or the limits. Any thread.
  */

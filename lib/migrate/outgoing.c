@@ -189,7 +189,10 @@ static int switchover(struct gw_outgoing *outgoing,
     }
     if (r == 0) {
         gw_machine_enter_postmigrate(m->machine);
-    } else if (gw_machine_leave_finish(m->machine, before, NULL) < 0) {
+        return 0;
+    }
+    gw_migration_settle_cancel(m);
+    if (gw_machine_leave_finish(m->machine, before, NULL) < 0) {
         gw_error_prefix(errp, r, "the guest could not be resumed after");
     }
     return r;

@@ -70,12 +70,18 @@ finish()
 }
 
 # go_on_and_on MACHINE MOVES PROGRAM...: boots MACHINE (VCPUS:bare,
-# VCPUS:legacy or VCPUS:modern) in the first PROGRAM, moves it to the next one,
+# VCPUS:legacy or VCPUS:modern, with :elf behind it if the kernel shall be the
+# ELF image and not the bzImage) in the first PROGRAM, moves it to the next one,
 # and so on in turn, and ends it. After each move all of its work must go on,
 # and its kernel have nothing to say.
 go_on_and_on()
 {
-    cpus=${1%:*} devices=${1#*:} moves=$2 n=0
+    case $1 in
+    *:elf) kernel=vmlinux ;;
+    *) kernel=vmlinuz ;;
+    esac
+    machine=${1%:elf} moves=$2 n=0
+    cpus=${machine%:*} devices=${machine#*:}
     shift 2
     id=vm$cpus$devices.$1
     programs=$*
@@ -86,7 +92,7 @@ go_on_and_on()
         answering
     fi
     start=$(cut -d. -f1 /proc/uptime)
-    "in_$1" "$id.0" -kernel vmlinuz -initrd initramfs -append "$APPEND"
+    "in_$1" "$id.0" -kernel $kernel -initrd initramfs -append "$APPEND"
     wait_ticks 200 "/tmp/$id.0.serial" 2
     wait_work "$id.0" 60
     booted=$(cut -d. -f1 /proc/uptime)
@@ -100,7 +106,7 @@ go_on_and_on()
     cp /tmp/all.serial "/out/$id.console"
     consecutive $((2 * moves + 2)) /tmp/all.serial
     steady 100 /tmp/all.serial
-    echo "$id: $moves moves, $(grep -c ^tick /tmp/all.serial) ticks," \
+    echo "$id, $kernel: $moves moves, $(grep -c ^tick /tmp/all.serial) ticks," \
         "boot $((booted - start)) s," \
         "moves $(($(cut -d. -f1 /proc/uptime) - booted)) s"
 }

@@ -5,6 +5,8 @@
  */
 #include "kvm.h"
 
+#include <asm/kvm_para.h>
+#include <cpuid.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +53,11 @@ static const struct mask masks[] = {
     /* edx: invariant TSC: a guest that moves cannot have one. */
     {0x80000007, 0, 0, 0, 0, BIT(8)},
 };
+
+/* Of 7.1.eax: FZRM, FSRS, FSRC: some instructions are fast. */
+#define FAST_STRINGS (BIT(10) | BIT(11) | BIT(12))
+/* Of KVM's features: destinations of messages beyond 8 bits. */
+#define KVM_MSI_EXT_DEST_ID BIT(15)
 
 /* Leaves that describe what was taken, or a topology that is not ours. */
 static const uint32_t dropped[] = {
@@ -230,10 +237,29 @@ static void remove_features(struct kvm_cpuid2 *cpuid,
     }
 }
 
+/*
+ * Features of QEMU's `-cpu host` which KVM does not tell of, or leaves to who
+ * has the I/O APIC. A guest is to find all of them here, too.
+ */
+static void add_untold(struct kvm_cpuid2 *cpuid)
+{
+    struct kvm_cpuid_entry2 *fast = find(cpuid, 7, 1);
+    struct kvm_cpuid_entry2 *kvm = find(cpuid, KVM_CPUID_FEATURES, 0);
+    uint32_t eax, ebx, ecx, edx;
+
+    if (fast && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx)) {
+        fast->eax |= eax & FAST_STRINGS;
+    }
+    if (kvm) {
+        kvm->eax |= KVM_MSI_EXT_DEST_ID;
+    }
+}
+
 static void init_features(struct vmm_kvm *kvm)
 {
     struct kvm_cpuid_entry2 *leaf = find(kvm->cpuid, 1, 0);
 
+    add_untold(kvm->cpuid);
     if (!leaf) {
         return;
     }

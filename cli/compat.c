@@ -11,21 +11,24 @@
 struct compat_options {
     const char *words[2]; /* source, destination */
     bool json;
+    bool may_pause;
 };
 
 static const char help[] =
-    "usage: godwit compat [--json] A B\n"
+    "usage: godwit compat [OPTION...] A B\n"
     "\n"
     "Says what would stop a move from A to B, before anything moves. Each is\n"
     "\n"
     "  a file that godwit or QEMU saved (file:PATH,offset=N for one inside)\n"
-    "  the QMP socket of a running godwit (a path, or unix:PATH)\n"
+    "  the QMP socket of a running godwit or QEMU (a path, or unix:PATH)\n"
     "  what QEMU's -dump-vmstate wrote, or an answer of\n"
     "  x-query-machine-description, as JSON\n"
     "\n"
     "Reasons come one per line, the most important first; then warnings, and\n"
     "what is not known from A and B.\n"
     "\n"
+    "  --may-pause  a QEMU whose guest runs may stop it for a moment: without\n"
+    "               that it does not tell which devices it has\n"
     "  --json       one JSON object, for programs\n"
     "  -h, --help   this text\n"
     "\n"
@@ -36,6 +39,7 @@ static const char help[] =
 static int parse_options(int argc, char **argv, struct compat_options *ret)
 {
     static const struct option known[] = {
+        {"may-pause", no_argument, NULL, 'p'},
         {"json", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -45,6 +49,9 @@ static int parse_options(int argc, char **argv, struct compat_options *ret)
     optind = 1;
     while ((option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
         switch (option) {
+        case 'p':
+            ret->may_pause = true;
+            break;
         case 'j':
             ret->json = true;
             break;
@@ -64,22 +71,17 @@ static int parse_options(int argc, char **argv, struct compat_options *ret)
     return 0;
 }
 
-static const char *source_name(const struct gw_compat_machine *machine)
-{
-    switch (gw_compat_machine_source(machine)) {
-    case GW_COMPAT_MACHINE:
-        return "machine";
-    case GW_COMPAT_FILE:
-        return "file";
-    case GW_COMPAT_DUMP:
-        break;
-    }
-    return "dump-vmstate";
-}
-
 static json_t *side_json(const struct gw_compat_machine *machine)
 {
-    return json_pack("{s:s, s:s}", "from", source_name(machine), "machine",
+    static const char *const sources[] = {
+        [GW_COMPAT_MACHINE] = "machine",
+        [GW_COMPAT_FILE] = "file",
+        [GW_COMPAT_DUMP] = "dump-vmstate",
+        [GW_COMPAT_QEMU] = "qemu",
+    };
+
+    return json_pack("{s:s, s:s}", "from",
+                     sources[gw_compat_machine_source(machine)], "machine",
                      gw_compat_machine_name(machine));
 }
 
@@ -94,13 +96,13 @@ static void print(const struct compat_options *options,
         if (fits) {
             puts("fits");
         }
-        cli_compat_print(report);
+        cli_compat_print(report, true);
         return;
     }
     object =
         json_pack("{s:b, s:o, s:o, s:o}", "fits", (int)fits, "source",
                   side_json(machines[0]), "destination", side_json(machines[1]),
-                  "remarks", cli_compat_json(report));
+                  "remarks", cli_compat_json(report, true));
     json_dumpf(object, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     putchar('\n');
     json_decref(object);
@@ -129,6 +131,7 @@ int cmd_compat(int argc, char **argv)
     struct gw_compat_machine *machines[2] = {NULL, NULL};
     struct compat_options options = {0};
     int r = parse_options(argc, argv, &options);
+    const struct cli_compat_way way = {"compat", options.may_pause};
     int status = CLI_USAGE;
 
     if (r > 0) {
@@ -139,8 +142,8 @@ int cmd_compat(int argc, char **argv)
         fputs("Try 'godwit compat --help'.\n", stderr);
         return CLI_USAGE;
     }
-    if (cli_compat_read("compat", options.words[0], &machines[0]) == 0 &&
-        cli_compat_read("compat", options.words[1], &machines[1]) == 0) {
+    if (cli_compat_read(&way, options.words[0], &machines[0]) == 0 &&
+        cli_compat_read(&way, options.words[1], &machines[1]) == 0) {
         status = compare(&options, machines);
     }
     gw_compat_machine_free(machines[0]);

@@ -7,7 +7,13 @@
 
 #include "text.h"
 
-void cli_compat_print(const struct gw_compat_report *report)
+static bool is_left_out(const struct gw_compat_remark *remark,
+                        bool with_blockers)
+{
+    return remark->subject == GW_COMPAT_ABOUT_BLOCKER && !with_blockers;
+}
+
+void cli_compat_print(const struct gw_compat_report *report, bool with_blockers)
 {
     static const char *const prefixes[] = {
         [GW_COMPAT_STOPS] = "",
@@ -18,6 +24,9 @@ void cli_compat_print(const struct gw_compat_report *report)
     size_t i;
 
     for (i = 0; (remark = gw_compat_report_remark(report, i)); i++) {
+        if (is_left_out(remark, with_blockers)) {
+            continue;
+        }
         fputs(prefixes[remark->grade], stdout);
         /* Names are of files and of monitors. */
         cli_put_safe(stdout, remark->text);
@@ -25,13 +34,17 @@ void cli_compat_print(const struct gw_compat_report *report)
     }
 }
 
-json_t *cli_compat_json(const struct gw_compat_report *report)
+json_t *cli_compat_json(const struct gw_compat_report *report,
+                        bool with_blockers)
 {
     const struct gw_compat_remark *remark;
     json_t *array = json_array();
     size_t i;
 
     for (i = 0; (remark = gw_compat_report_remark(report, i)); i++) {
+        if (is_left_out(remark, with_blockers)) {
+            continue;
+        }
         json_array_append_new(
             array, json_pack("{s:s, s:s, s:s?, s:s}", "grade",
                              gw_compat_grade_name(remark->grade), "subject",

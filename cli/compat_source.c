@@ -10,6 +10,8 @@
 
 #include <godwit/address.h>
 
+#include "compat_qemu.h"
+
 static int fail(const char *command, struct gw_error *error)
 {
     fprintf(stderr, "godwit %s: %s\n", command, gw_error_text(error));
@@ -17,52 +19,65 @@ static int fail(const char *command, struct gw_error *error)
     return -1;
 }
 
-int cli_compat_ask(const char *command, struct ctl_client *client,
-                   struct gw_compat_machine **ret_machine)
+/* The reply of a godwit, or what a QEMU tells bit by bit; a new reference. */
+static int ask_for_text(const struct cli_compat_way *way,
+                        struct ctl_client *client, json_t **ret_text)
 {
-    struct gw_error *error = NULL;
+    const char *class;
     json_t *reply = NULL;
-    char *text;
     int r = ctl_client_ask_text(
         client, "{\"execute\": \"x-query-machine-description\"}", &reply);
 
     if (r < 0) {
         return r;
     }
-    if (ctl_error_of(reply)) {
-        json_decref(reply);
-        return 1;
+    class = json_string_value(
+        json_object_get(json_object_get(reply, "error"), "class"));
+    if (class && strcmp(class, "CommandNotFound") == 0) {
+        r = cli_compat_ask_qemu(client, way->may_pause, ret_text);
+    } else if (ctl_error_of(reply)) {
+        fprintf(stderr, "godwit %s: %s\n", way->command, ctl_error_of(reply));
+        r = -1;
+    } else {
+        *ret_text = json_incref(reply);
     }
-    text = json_dumps(reply, JSON_COMPACT);
     json_decref(reply);
-    if (!text) {
-        gw_error_set(&error, -1, "out of memory");
-        return fail(command, error);
-    }
-    r = gw_compat_machine_parse(text, strlen(text), ret_machine, &error);
-    free(text);
-    return r < 0 ? fail(command, error) : 0;
+    return r;
 }
 
-static int read_socket(const char *command, const char *path,
-                       struct gw_compat_machine **ret_machine)
+int cli_compat_ask(const struct cli_compat_way *way, struct ctl_client *client,
+                   struct gw_compat_machine **ret_machine)
 {
-    struct ctl_client client;
-    int r = ctl_client_open(&client, path);
+    struct gw_error *error = NULL;
+    json_t *object = NULL;
+    char *text;
+    int r = ask_for_text(way, client, &object);
 
     if (r < 0) {
         return r;
     }
-    r = cli_compat_ask(command, &client, ret_machine);
-    ctl_client_close(&client);
-    if (r > 0) {
-        fprintf(stderr,
-                "godwit %s: '%s' cannot describe its machine: QEMU can not; "
-                "give a file that it saved, or what its -dump-vmstate "
-                "writes\n",
-                command, path);
+    text = json_dumps(object, JSON_COMPACT);
+    json_decref(object);
+    if (!text) {
+        gw_error_set(&error, -1, "out of memory");
+        return fail(way->command, error);
     }
-    return r ? -1 : 0;
+    r = gw_compat_machine_parse(text, strlen(text), ret_machine, &error);
+    free(text);
+    return r < 0 ? fail(way->command, error) : 0;
+}
+
+static int read_socket(const struct cli_compat_way *way, const char *path,
+                       struct gw_compat_machine **ret_machine)
+{
+    struct ctl_client client;
+    int r = ctl_client_open(&client, way->command, path);
+
+    if (r == 0) {
+        r = cli_compat_ask(way, &client, ret_machine);
+        ctl_client_close(&client);
+    }
+    return r;
 }
 
 static int read_file(const char *command, const char *word,
@@ -85,14 +100,14 @@ static int read_file(const char *command, const char *word,
     return r < 0 ? fail(command, error) : 0;
 }
 
-int cli_compat_read(const char *command, const char *word,
+int cli_compat_read(const struct cli_compat_way *way, const char *word,
                     struct gw_compat_machine **ret_machine)
 {
     struct stat st;
 
     if (strncmp(word, "unix:", 5) == 0 ||
         (stat(word, &st) == 0 && S_ISSOCK(st.st_mode))) {
-        return read_socket(command, word, ret_machine);
+        return read_socket(way, word, ret_machine);
     }
-    return read_file(command, word, ret_machine);
+    return read_file(way->command, word, ret_machine);
 }

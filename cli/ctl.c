@@ -30,7 +30,7 @@ static void print_help(FILE *to)
           "\n"
           "  migrate [-d] URI              migrate, and wait for the end "
           "unless -d is given\n"
-          "  migrate --dry-run [--with B] URI\n"
+          "  migrate --dry-run [--with B [--may-pause]] URI\n"
           "                                only say what would stop it, and "
           "whether the machine\n"
           "                                fits B (see 'godwit compat')\n"
@@ -120,12 +120,11 @@ static int execute(const struct ctl *ctl, const struct ctl_request *request)
     int status = CLI_FAILED;
     int r;
 
-    if (ctl_client_open(&client, ctl->path) < 0) {
+    if (ctl_client_open(&client, "ctl", ctl->path) < 0) {
         return CLI_FAILED;
     }
     if (request->is_dry) {
-        status =
-            ctl_check(&client, request->object, request->with, ctl->wants_json);
+        status = ctl_check(&client, request, ctl->wants_json);
         ctl_client_close(&client);
         return status;
     }

@@ -89,22 +89,17 @@ static int ask_source(struct ctl_client *client, json_t *check,
     return r;
 }
 
-static int compare(struct ctl_client *client, const char *with,
+static int compare(struct ctl_client *client, const struct ctl_request *request,
                    struct findings *findings)
 {
+    const struct cli_compat_way way = {"ctl", request->may_pause};
     struct gw_compat_machine *from = NULL;
     struct gw_compat_machine *to = NULL;
     struct gw_error *error = NULL;
-    int r = cli_compat_ask("ctl", client, &from);
+    int r = cli_compat_ask(&way, client, &from);
 
-    if (r > 0) {
-        add(findings->not_known,
-            "whether the machine fits the destination: QEMU cannot describe "
-            "a machine that runs");
-        return 0;
-    }
     if (r == 0) {
-        r = cli_compat_read("ctl", with, &to);
+        r = cli_compat_read(&way, request->with, &to);
     }
     if (r == 0) {
         r = gw_compat_check(from, to, &findings->report, &error);
@@ -138,7 +133,7 @@ static void print_json(const struct findings *findings, bool can)
 
     if (findings->report) {
         json_object_set_new(object, "remarks",
-                            cli_compat_json(findings->report));
+                            cli_compat_json(findings->report, false));
     }
     json_dumpf(object, stdout, JSON_ENSURE_ASCII);
     putchar('\n');
@@ -158,22 +153,22 @@ static int print(const struct findings *findings, bool wants_json)
         }
         print_all("", findings->reasons);
         if (findings->report) {
-            cli_compat_print(findings->report);
+            cli_compat_print(findings->report, false);
         }
         print_all("not known: ", findings->not_known);
     }
     return can ? CLI_OK : CLI_FAILED;
 }
 
-int ctl_check(struct ctl_client *client, json_t *check, const char *with,
+int ctl_check(struct ctl_client *client, const struct ctl_request *request,
               bool wants_json)
 {
     struct findings findings = {json_array(), json_array(), NULL};
     int status = CLI_FAILED;
-    int r = ask_source(client, check, &findings);
+    int r = ask_source(client, request->object, &findings);
 
-    if (r >= 0 && with) {
-        r = compare(client, with, &findings);
+    if (r >= 0 && request->with) {
+        r = compare(client, request, &findings);
     }
     if (r >= 0) {
         status = print(&findings, wants_json);

@@ -6,13 +6,14 @@
 #define CLI_CTL_CHECK_H
 
 #include "ctl_client.h"
+#include "ctl_request.h"
 
 /*
- * `check` is the request x-migrate-check; `with` a description of the
- * destination (see compat.h), or NULL. Prints reasons, warnings and what
- * cannot be asked; returns the exit status, 1 if there is a reason.
+ * Carries out a request that is dry: x-migrate-check, and a comparison with
+ * the destination if one is given. Prints reasons, warnings and what cannot be
+ * asked; returns the exit status, 1 if there is a reason.
  */
-int ctl_check(struct ctl_client *client, json_t *check, const char *with,
+int ctl_check(struct ctl_client *client, const struct ctl_request *request,
               bool wants_json);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +21,10 @@ enum {
     READ_SIZE = 64 * 1024,
 };
 
-static int fail(const char *what, const char *why)
+static int fail(const struct ctl_client *client, const char *what,
+                const char *why)
 {
-    fprintf(stderr, "godwit ctl: %s: %s\n", what, why);
+    fprintf(stderr, "godwit %s: %s: %s\n", client->command, what, why);
     return -1;
 }
 
@@ -31,16 +33,16 @@ static int connect_to(struct ctl_client *client, const char *path)
     struct sockaddr_un name = {.sun_family = AF_UNIX};
 
     if (strlen(path) >= sizeof(name.sun_path)) {
-        return fail(path, "the path is too long for a socket");
+        return fail(client, path, "the path is too long for a socket");
     }
     memcpy(name.sun_path, path, strlen(path) + 1);
     client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (client->fd < 0) {
-        return fail("cannot make a socket", strerror(errno));
+        return fail(client, "cannot make a socket", strerror(errno));
     }
     if (connect(client->fd, (struct sockaddr *)&name, sizeof(name)) < 0) {
-        fprintf(stderr, "godwit ctl: cannot connect to '%s': %s\n", path,
-                strerror(errno));
+        fprintf(stderr, "godwit %s: cannot connect to '%s': %s\n",
+                client->command, path, strerror(errno));
         return -1;
     }
     return 0;
@@ -59,7 +61,7 @@ static int receive(struct ctl_client *client, int timeout_ms)
             capacity > REPLY_MAX ? NULL : realloc(client->data, capacity);
 
         if (!data) {
-            return fail("the monitor", "its reply is too long");
+            return fail(client, "the monitor", "its reply is too long");
         }
         client->data = data;
         client->capacity = capacity;
@@ -68,7 +70,7 @@ static int receive(struct ctl_client *client, int timeout_ms)
         r = poll(&input, 1, timeout_ms);
     } while (r < 0 && errno == EINTR);
     if (r == 0) {
-        return fail("the monitor does not greet",
+        return fail(client, "the monitor does not greet",
                     "another client may be connected");
     }
     do {
@@ -76,7 +78,7 @@ static int receive(struct ctl_client *client, int timeout_ms)
                  client->capacity - client->size);
     } while (n < 0 && errno == EINTR);
     if (n <= 0) {
-        return fail("the monitor closed the connection",
+        return fail(client, "the monitor closed the connection",
                     n < 0 ? strerror(errno) : "end of file");
     }
     client->size += (size_t)n;
@@ -119,25 +121,48 @@ static int next_object(struct ctl_client *client, int timeout_ms,
     return 0;
 }
 
-static int send_all(struct ctl_client *client, const char *data, size_t size)
+/* The next bytes, and with them the descriptor, if one is given. */
+static ssize_t send_some(struct ctl_client *client, const char *data,
+                         size_t size, int fd)
+{
+    struct iovec piece = {.iov_base = (char *)(uintptr_t)data, .iov_len = size};
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr header; /* aligns */
+    } rights = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
+                           .cmsg_level = SOL_SOCKET,
+                           .cmsg_type = SCM_RIGHTS}};
+    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
+
+    if (fd >= 0) {
+        memcpy(CMSG_DATA(&rights.header), &fd, sizeof(fd));
+        message.msg_control = rights.bytes;
+        message.msg_controllen = sizeof(rights.bytes);
+    }
+    return sendmsg(client->fd, &message, MSG_NOSIGNAL);
+}
+
+static int send_all(struct ctl_client *client, const char *data, size_t size,
+                    int fd)
 {
     while (size) {
-        ssize_t n = send(client->fd, data, size, MSG_NOSIGNAL);
+        ssize_t n = send_some(client, data, size, fd);
 
         if (n < 0 && errno == EINTR) {
             continue;
         }
         if (n < 0) {
-            return fail("cannot send to the monitor", strerror(errno));
+            return fail(client, "cannot send to the monitor", strerror(errno));
         }
+        fd = -1;
         data += n;
         size -= (size_t)n;
     }
     return 0;
 }
 
-int ctl_client_ask_text(struct ctl_client *client, const char *text,
-                        json_t **ret_reply)
+static int ask(struct ctl_client *client, const char *text, int fd,
+               json_t **ret_reply)
 {
     json_t *object;
     char *line = NULL;
@@ -145,10 +170,10 @@ int ctl_client_ask_text(struct ctl_client *client, const char *text,
     int r;
 
     if (len < 0) {
-        return fail("cannot write the request", "out of memory");
+        return fail(client, "cannot write the request", "out of memory");
     }
     /* In one piece: after `quit` nobody listens any more. */
-    r = send_all(client, line, (size_t)len);
+    r = send_all(client, line, (size_t)len, fd);
     free(line);
     while (r >= 0) {
         r = next_object(client, -1, &object);
@@ -164,18 +189,30 @@ int ctl_client_ask_text(struct ctl_client *client, const char *text,
     return r;
 }
 
-int ctl_client_ask(struct ctl_client *client, json_t *request,
-                   json_t **ret_reply)
+int ctl_client_ask_text(struct ctl_client *client, const char *text,
+                        json_t **ret_reply)
+{
+    return ask(client, text, -1, ret_reply);
+}
+
+int ctl_client_ask_passing(struct ctl_client *client, json_t *request, int fd,
+                           json_t **ret_reply)
 {
     char *text = json_dumps(request, JSON_COMPACT);
     int r;
 
     if (!text) {
-        return fail("cannot write the request", "not valid UTF-8");
+        return fail(client, "cannot write the request", "not valid UTF-8");
     }
-    r = ctl_client_ask_text(client, text, ret_reply);
+    r = ask(client, text, fd, ret_reply);
     free(text);
     return r;
+}
+
+int ctl_client_ask(struct ctl_client *client, json_t *request,
+                   json_t **ret_reply)
+{
+    return ctl_client_ask_passing(client, request, -1, ret_reply);
 }
 
 const char *ctl_error_of(const json_t *reply)
@@ -201,12 +238,13 @@ static int negotiate(struct ctl_client *client)
     is_qmp = json_object_get(object, "QMP") != NULL;
     json_decref(object);
     if (!is_qmp) {
-        return fail("the socket", "what listens there does not speak QMP");
+        return fail(client, "the socket",
+                    "what listens there does not speak QMP");
     }
     r = ctl_client_ask_text(client, "{\"execute\": \"qmp_capabilities\"}",
                             &object);
     if (r >= 0 && ctl_error_of(object)) {
-        r = fail("the monitor", ctl_error_of(object));
+        r = fail(client, "the monitor", ctl_error_of(object));
         json_decref(object);
         return r;
     }
@@ -216,11 +254,12 @@ static int negotiate(struct ctl_client *client)
     return r;
 }
 
-int ctl_client_open(struct ctl_client *client, const char *path)
+int ctl_client_open(struct ctl_client *client, const char *command,
+                    const char *path)
 {
     int r;
 
-    *client = (struct ctl_client){.fd = -1};
+    *client = (struct ctl_client){.command = command, .fd = -1};
     if (strncmp(path, "unix:", 5) == 0) {
         path += 5;
     }

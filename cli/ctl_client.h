@@ -10,17 +10,19 @@
 
 /* Zero bytes but fd = -1 are a client that is not connected. */
 struct ctl_client {
-    int fd;          /* of the socket */
-    char *data;      /* received and not used yet; owned */
-    size_t size;     /* bytes of it */
-    size_t capacity; /* bytes allocated */
+    const char *command; /* of godwit's that uses it, for messages; lent */
+    int fd;              /* of the socket */
+    char *data;          /* received and not used yet; owned */
+    size_t size;         /* bytes of it */
+    size_t capacity;     /* bytes allocated */
 };
 
 /*
  * Connects and negotiates. Returns 0, or a negative value after a message on
  * standard error; like all functions here.
  */
-int ctl_client_open(struct ctl_client *client, const char *path);
+int ctl_client_open(struct ctl_client *client, const char *command,
+                    const char *path);
 void ctl_client_close(struct ctl_client *client);
 
 /*
@@ -31,6 +33,9 @@ int ctl_client_ask(struct ctl_client *client, json_t *request,
                    json_t **ret_reply);
 int ctl_client_ask_text(struct ctl_client *client, const char *text,
                         json_t **ret_reply);
+/* With a descriptor (lent) that goes along, for `add-fd`; -1: none. */
+int ctl_client_ask_passing(struct ctl_client *client, json_t *request, int fd,
+                           json_t **ret_reply);
 
 /* The text of a reply that is an error, or NULL. Lent. */
 const char *ctl_error_of(const json_t *reply);

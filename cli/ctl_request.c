@@ -36,12 +36,15 @@ static int migrate_options(struct ctl_request *request, const struct line *line,
             *ret_resumes = true;
         } else if (strcmp(line->words[i], "--dry-run") == 0) {
             request->is_dry = true;
+        } else if (strcmp(line->words[i], "--may-pause") == 0) {
+            request->may_pause = true;
         } else if (strcmp(line->words[i], "--with") == 0 && i + 1 < line->n) {
             free(request->with);
             request->with = strdup(line->words[++i]);
         } else {
-            wrong_use("migrate", "unknown option; -d, -r, --dry-run and "
-                                 "--with DESTINATION are known");
+            wrong_use("migrate", "unknown option; -d, -r, --dry-run, "
+                                 "--with DESTINATION and --may-pause are "
+                                 "known");
             return -1;
         }
     }
@@ -62,6 +65,9 @@ static bool migrate(struct ctl_request *request, const struct line *line)
     }
     if (request->with && !request->is_dry) {
         return wrong_use("migrate", "--with goes with --dry-run");
+    }
+    if (request->may_pause && !request->with) {
+        return wrong_use("migrate", "--may-pause goes with --with");
     }
     request->waits = !is_detached && !request->is_dry;
     request->object = json_pack("{s:s, s:{s:s}}", "execute",

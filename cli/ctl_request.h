@@ -15,6 +15,7 @@ struct ctl_request {
     bool waits;     /* a migration whose end is waited for */
     bool is_dry;    /* only asks whether a migration could start */
     char *with;     /* then: a description of the destination; owned, or NULL */
+    bool may_pause; /* then: a QEMU's guest may be stopped for a moment */
 };
 
 /*

@@ -3,10 +3,10 @@
  * comparison of two of them, before anything moves.
  *
  * A description is made of a saved file, of a machine in this process, or of
- * a JSON text: the answer of QMP's x-query-machine-description, or what
- * QEMU's -dump-vmstate writes. None of these knows everything; what a
- * comparison would need and neither side says is reported as not known, and
- * not guessed.
+ * a JSON text: the answer of QMP's x-query-machine-description, what QEMU's
+ * -dump-vmstate writes, or what somebody put together of a QEMU's answers. None
+ * of these knows everything; what a comparison would need and neither side says
+ * is reported as not known, and not guessed.
  *
  * Objects do not change after they were made; any thread may use them.
  */
@@ -30,6 +30,7 @@ enum gw_compat_source {
     GW_COMPAT_MACHINE, /* a running machine of libgodwit */
     GW_COMPAT_FILE,    /* a saved file: the machine as it was then */
     GW_COMPAT_DUMP,    /* -dump-vmstate: all devices that a QEMU knows */
+    GW_COMPAT_QEMU,    /* a running QEMU, as far as its monitor tells it */
 };
 
 /* What a remark means for the move. */

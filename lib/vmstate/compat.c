@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ROMs are made resizeable by QEMU; files do not say so. */
+/* ROMs are made resizeable by QEMU; neither files nor QEMU say so. */
 #define ROM_PREFIX "/rom@"
 
 /*
@@ -121,7 +121,7 @@ static bool may_resize(const struct gw_compat_checking *c,
                        const struct gw_compat_block *b)
 {
     return b->is_resizeable ||
-           (c->destination->source == GW_COMPAT_FILE &&
+           (c->destination->source != GW_COMPAT_MACHINE &&
             strncmp(b->idstr, ROM_PREFIX, strlen(ROM_PREFIX)) == 0);
 }
 
@@ -177,7 +177,8 @@ static void check_ram(const struct gw_compat_checking *c)
     if (!c->source->knows_blocks || !c->destination->knows_blocks) {
         gw_compat_add(c->report, GW_COMPAT_UNKNOWN, GW_COMPAT_ABOUT_RAM, NULL,
                       "the RAM blocks of the %s",
-                      c->source->knows_blocks ? "destination" : "source");
+                      gw_compat_who(!c->source->knows_blocks,
+                                    !c->destination->knows_blocks));
         return;
     }
     for (i = 0; i < c->source->n_blocks; i++) {

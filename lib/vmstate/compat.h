@@ -104,6 +104,7 @@ struct gw_compat_machine {
     size_t n_blocks;
     struct gw_compat_vmstate *vmstates; /* that devices refer to; owned */
     size_t n_vmstates;
+    bool knows_devices; /* devices, or types of them, are listed */
     struct gw_compat_device *devices;
     size_t n_devices;
     const char **blockers;
@@ -137,6 +138,9 @@ struct gw_compat_report *gw_compat_report_new(void);
 void gw_compat_add(struct gw_compat_report *report, enum gw_compat_grade grade,
                    enum gw_compat_subject subject, const char *name,
                    const char *fmt, ...) GW_PRINTF(5, 6);
+
+/* How a remark calls one of the two machines, or both. */
+const char *gw_compat_who(bool is_source, bool is_destination);
 
 /*
  * Counts steps of a comparison, which hostile texts could make any number of.

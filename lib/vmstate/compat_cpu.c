@@ -41,7 +41,8 @@ static const struct feature_word {
     {0x40000001, 0, EAX, 0},
     /* CmpLegacy is about the topology */
     {0x80000001, 0, ECX, 1u << 1},
-    {0x80000001, 0, EDX, 1u << 9},
+    /* AMD repeats bits of leaf 1 here, Intel does not */
+    {0x80000001, 0, EDX, 0x0183f3ff},
     {0x80000007, 0, EDX, 0},
     {0x80000008, 0, EBX, 0},
 };
@@ -56,6 +57,7 @@ static const struct feature_name {
 } names[] = {
     {1, 0, ECX, 0, "sse3"},
     {1, 0, ECX, 1, "pclmulqdq"},
+    {1, 0, ECX, 5, "vmx"},
     {1, 0, ECX, 9, "ssse3"},
     {1, 0, ECX, 12, "fma"},
     {1, 0, ECX, 13, "cx16"},
@@ -119,6 +121,9 @@ static const struct feature_name {
     {7, 0, EDX, 31, "ssbd"},
     {7, 1, EAX, 4, "avx-vnni"},
     {7, 1, EAX, 5, "avx512-bf16"},
+    {7, 1, EAX, 10, "fzrm"},
+    {7, 1, EAX, 11, "fsrs"},
+    {7, 1, EAX, 12, "fsrc"},
     {0xd, 1, EAX, 0, "xsaveopt"},
     {0xd, 1, EAX, 1, "xsavec"},
     {0xd, 1, EAX, 2, "xgetbv1"},
@@ -137,6 +142,7 @@ static const struct feature_name {
     {0x40000001, 0, EAX, 15, "kvm-msi-ext-dest-id"},
     {0x40000001, 0, EAX, 24, "kvmclock-stable-bit"},
     {0x80000001, 0, ECX, 0, "lahf-lm"},
+    {0x80000001, 0, ECX, 2, "svm"},
     {0x80000001, 0, ECX, 4, "cr8legacy"},
     {0x80000001, 0, ECX, 5, "abm"},
     {0x80000001, 0, ECX, 6, "sse4a"},
@@ -208,17 +214,31 @@ bool gw_cpu_feature_find(const char *name, struct gw_cpu_feature *ret_feature)
     return false;
 }
 
+/*
+ * Whether a guest has to switch it on before it uses it, by a register that is
+ * in the stream: then a destination without it refuses the guest.
+ */
+static bool has_switch(const struct feature_word *word, unsigned int bit)
+{
+    return (word->leaf == 1 && word->which == ECX && bit == 5) ||
+           (word->leaf == 0x80000001 && word->which == ECX && bit == 2);
+}
+
 static void missing(struct gw_compat_report *report,
                     const struct feature_word *word, unsigned int bit)
 {
     static const char *const registers[] = {"eax", "ebx", "ecx", "edx"};
     const char *name = name_of(word, bit);
+    bool is_seen = has_switch(word, bit);
 
-    gw_compat_add(report, GW_COMPAT_STOPS, GW_COMPAT_ABOUT_CPU, NULL,
+    gw_compat_add(report, is_seen ? GW_COMPAT_DIFFERS : GW_COMPAT_STOPS,
+                  GW_COMPAT_ABOUT_CPU, NULL,
                   "CPU feature %s%s(CPUID %#x.%u, bit %u of %s) of the source "
-                  "is missing at the destination",
+                  "is missing at the destination%s",
                   name ? name : "", name ? " " : "", word->leaf, word->subleaf,
-                  bit, registers[word->which]);
+                  bit, registers[word->which],
+                  is_seen ? ", which refuses a guest that has guests of its own"
+                          : "");
 }
 
 static void check_word(const struct gw_compat_machine *source,
@@ -269,11 +289,10 @@ void gw_compat_check_cpu(const struct gw_compat_machine *source,
     size_t i;
 
     if (!source->knows_cpu || !destination->knows_cpu) {
-        gw_compat_add(report, GW_COMPAT_UNKNOWN, GW_COMPAT_ABOUT_CPU, NULL,
-                      "the CPU features of the %s",
-                      source->knows_cpu        ? "destination"
-                      : destination->knows_cpu ? "source"
-                                               : "source and the destination");
+        gw_compat_add(
+            report, GW_COMPAT_UNKNOWN, GW_COMPAT_ABOUT_CPU, NULL,
+            "the CPU features of the %s",
+            gw_compat_who(!source->knows_cpu, !destination->knows_cpu));
         return;
     }
     check_vendor(source, destination, report);

@@ -353,6 +353,13 @@ void gw_compat_check_devices(const struct gw_compat_checking *c)
     bool is_source = c->source->source == GW_COMPAT_DUMP;
     bool is_destination = c->destination->source == GW_COMPAT_DUMP;
 
+    if (!c->source->knows_devices || !c->destination->knows_devices) {
+        gw_compat_add(c->report, GW_COMPAT_UNKNOWN, GW_COMPAT_ABOUT_DEVICE,
+                      NULL, "the devices of the %s",
+                      gw_compat_who(!c->source->knows_devices,
+                                    !c->destination->knows_devices));
+        return;
+    }
     note_dumps(c);
     if (is_source && is_destination) {
         check_type_lists(c);

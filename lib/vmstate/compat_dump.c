@@ -68,6 +68,7 @@ int gw_compat_from_dump(json_t *object, struct gw_compat_machine *machine,
                                  "Name", "vmschkmachine", &machine->name, errp);
 
     machine->source = GW_COMPAT_DUMP;
+    machine->knows_devices = true;
     if (r < 0) {
         return r;
     }

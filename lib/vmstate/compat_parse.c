@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/util.h"
+
 const char *const gw_compat_capability_names[GW_COMPAT_CAPABILITIES] = {
     [GW_COMPAT_MAPPED_RAM] = "mapped-ram",
     [GW_COMPAT_IGNORE_SHARED] = "x-ignore-shared",
@@ -138,6 +140,7 @@ static int parse_devices(const json_t *object,
                                 sizeof(*machine->devices), &array,
                                 &machine->devices, errp);
 
+    machine->knows_devices = array != NULL;
     for (i = 0; r == 0 && i < json_array_size(array); i++) {
         machine->n_devices++;
         r = parse_device(json_array_get(array, i), machine,
@@ -286,6 +289,29 @@ static int parse_uuid(const json_t *object, struct gw_compat_machine *machine,
     return 0;
 }
 
+static int parse_source(const char *name, struct gw_compat_machine *machine,
+                        struct gw_error **errp)
+{
+    static const struct {
+        const char *name;
+        enum gw_compat_source source;
+    } known[] = {
+        {"machine", GW_COMPAT_MACHINE},
+        {"file", GW_COMPAT_FILE},
+        {"qemu", GW_COMPAT_QEMU},
+    };
+    size_t i;
+
+    for (i = 0; i < GW_ARRAY_SIZE(known); i++) {
+        if (strcmp(known[i].name, name) == 0) {
+            machine->source = known[i].source;
+            return 0;
+        }
+    }
+    return gw_compat_bad(errp, "source",
+                         "neither 'machine', 'file' nor 'qemu'");
+}
+
 static int parse_head(const json_t *object, struct gw_compat_machine *machine,
                       struct gw_error **errp)
 {
@@ -305,15 +331,7 @@ static int parse_head(const json_t *object, struct gw_compat_machine *machine,
         r = gw_compat_get_string(object, "machine", "top", &machine->name,
                                  errp);
     }
-    if (r == 0 && strcmp(source, "file") != 0 &&
-        strcmp(source, "machine") != 0) {
-        r = gw_compat_bad(errp, "source", "neither 'machine' nor 'file'");
-    }
-    if (r == 0) {
-        machine->source =
-            strcmp(source, "file") == 0 ? GW_COMPAT_FILE : GW_COMPAT_MACHINE;
-    }
-    return r;
+    return r < 0 ? r : parse_source(source, machine, errp);
 }
 
 int gw_compat_from_description(json_t *object,

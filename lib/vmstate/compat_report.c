@@ -159,6 +159,14 @@ uint64_t gw_compat_report_steps(const struct gw_compat_report *report)
     return report->n_steps;
 }
 
+const char *gw_compat_who(bool is_source, bool is_destination)
+{
+    if (is_source && is_destination) {
+        return "source and the destination";
+    }
+    return is_source ? "source" : "destination";
+}
+
 bool gw_compat_spend(struct gw_compat_report *report, uint64_t n_steps)
 {
     if (report->n_steps <= STEPS_MAX) {

@@ -36,8 +36,11 @@ static bool check_version(const struct gw_compat_pair *pair, const char *what,
         gw_compat_add(pair->report, GW_COMPAT_UNKNOWN, GW_COMPAT_ABOUT_VERSION,
                       pair->idstr,
                       "whether a destination with version %u of device "
-                      "'%s'%s reads version %u: a saved file does not say it",
-                      to->version, pair->idstr, what, from->version);
+                      "'%s'%s reads version %u: %s does not say it",
+                      to->version, pair->idstr, what, from->version,
+                      pair->destination->source == GW_COMPAT_QEMU
+                          ? "QEMU"
+                          : "a saved file");
         return false;
     }
     return true;
@@ -146,6 +149,26 @@ static bool is_told(const struct gw_compat_vmstate *vmstate)
     return vmstate->knows_fields && !is_opaque;
 }
 
+/* Of a running QEMU no device's fields are known: that is said once. */
+static void unknown_fields(const struct gw_compat_pair *pair, bool at_source)
+{
+    const struct gw_compat_machine *machine =
+        at_source ? pair->source : pair->destination;
+    const char *side = at_source ? "source" : "destination";
+
+    if (machine->source == GW_COMPAT_QEMU) {
+        gw_compat_add(pair->report, GW_COMPAT_UNKNOWN, GW_COMPAT_ABOUT_FIELD,
+                      NULL,
+                      "the fields of devices at the %s: QEMU does not tell "
+                      "them while it runs",
+                      side);
+    } else {
+        gw_compat_add(pair->report, GW_COMPAT_UNKNOWN, GW_COMPAT_ABOUT_FIELD,
+                      pair->idstr, "the fields of device '%s' at the %s",
+                      pair->idstr, side);
+    }
+}
+
 void gw_compat_check_vmstate(const struct gw_compat_pair *pair,
                              const struct gw_compat_vmstate *from,
                              const struct gw_compat_vmstate *to)
@@ -157,8 +180,6 @@ void gw_compat_check_vmstate(const struct gw_compat_pair *pair,
         gw_compat_check_fields(pair, "", from, to);
         check_subsections(pair, from, to);
     } else {
-        gw_compat_add(pair->report, GW_COMPAT_UNKNOWN, GW_COMPAT_ABOUT_FIELD,
-                      pair->idstr, "the fields of device '%s' at the %s",
-                      pair->idstr, is_told(to) ? "source" : "destination");
+        unknown_fields(pair, is_told(to));
     }
 }

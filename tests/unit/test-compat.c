@@ -72,10 +72,13 @@ static void expect(const char *from, const char *to, const char *wanted)
     assert_int_equal(fits, strchr(wanted, '!') == NULL);
 }
 
-/* A machine with its CPU known, so that nothing is said of that. */
+/*
+ * A machine whose CPU and devices are known, so that nothing is said of that;
+ * members given count, not those here.
+ */
 #define DESCRIPTION(source, members)                              \
     "{'x-godwit-description':1,'source':'" source "','machine':'" \
-    "m','cpuid':[]," members "}"
+    "m','cpuid':[],'devices':[]," members "}"
 #define MACHINE(members) DESCRIPTION("machine", members)
 #define SAVED(members) DESCRIPTION("file", members)
 
@@ -101,10 +104,10 @@ static void test_compat__machine_type(void **state)
 {
     const char *a =
         "{'x-godwit-description':1,'source':'machine','machine':'one',"
-        "'cpuid':[],'blocks':[]}";
+        "'cpuid':[],'devices':[],'blocks':[]}";
     const char *b =
         "{'x-godwit-description':1,'source':'machine','machine':'two',"
-        "'cpuid':[],'blocks':[]}";
+        "'cpuid':[],'devices':[],'blocks':[]}";
 
     (void)state;
     expect(a, b,
@@ -474,7 +477,7 @@ static void test_compat__subsections(void **state)
 
 #define CPU(leaves)                                               \
     "{'x-godwit-description':1,'source':'machine','machine':'m'," \
-    "'blocks':[],'cpuid':[" leaves "]}"
+    "'blocks':[],'devices':[],'cpuid':[" leaves "]}"
 #define LEAF(leaf, ebx, ecx)                                                  \
     "{'leaf':" leaf ",'subleaf':0,'eax':0,'ebx':" ebx ",'ecx':" ecx ",'edx':" \
     "0}"
@@ -500,12 +503,31 @@ static void test_compat__cpu_bits_that_are_no_features(void **state)
     (void)state;
     expect(CPU(LEAF("1", "16777216", "134217728")), CPU(LEAF("1", "0", "0")),
            "");
+    /* AMD's manual: 8000_0001.edx repeats bits 0-9, 12-17, 23, 24 of 1.edx. */
+    expect(CPU("{'leaf':2147483649,'subleaf':0,'edx':25424895}"), CPU(""), "");
+    expect(CPU("{'leaf':2147483649,'subleaf':0,'edx':536870912}"), CPU(""),
+           "! CPU feature lm (CPUID 0x80000001.0, bit 29 of edx) of the source "
+           "is missing at the destination\n");
+}
+
+/* EFER.SVME and CR4.VMXE are in the stream. */
+static void test_compat__nested_virtualisation(void **state)
+{
+    (void)state;
+    expect(CPU("{'leaf':2147483649,'subleaf':0,'ecx':4}," LEAF("1", "0", "32")),
+           CPU(""),
+           "~ CPU feature vmx (CPUID 0x1.0, bit 5 of ecx) of the source is "
+           "missing at the destination, which refuses a guest that has guests "
+           "of its own\n"
+           "~ CPU feature svm (CPUID 0x80000001.0, bit 2 of ecx) of the source "
+           "is missing at the destination, which refuses a guest that has "
+           "guests of its own\n");
 }
 
 static void test_compat__cpu_not_known(void **state)
 {
     const char *no = "{'x-godwit-description':1,'source':'file',"
-                     "'machine':'m','blocks':[]}";
+                     "'machine':'m','devices':[],'blocks':[]}";
 
     (void)state;
     expect(no, CPU(""), "? the CPU features of the source\n");
@@ -626,7 +648,7 @@ static void test_compat__dump_as_source(void **state)
 
 static void test_compat__two_dumps(void **state)
 {
-    const char *both = "? the RAM blocks of the source\n"
+    const char *both = "? the RAM blocks of the source and the destination\n"
                        "? which devices the machines have: -dump-vmstate "
                        "lists every type that the program knows\n"
                        "? the CPU features of the source and the "
@@ -640,6 +662,84 @@ static void test_compat__two_dumps(void **state)
                          both) > 0);
     expect(DUMP(TYPE("t", "d", "1", "1", "")), DUMP(""), wanted);
     expect(DUMP(""), DUMP(TYPE("t", "d", "1", "1", "")), both);
+}
+
+/*
+ * ---- A QEMU that was asked ----
+ */
+
+#define QEMU(members) DESCRIPTION("qemu", members)
+/* A table of which only the version is known. */
+#define Q(version) "{'name':'d','version':" version "}"
+#define NO_FIELDS(side)                                                       \
+    "? the fields of devices at the " side ": QEMU does not tell them while " \
+    "it runs\n"
+
+/* It lets a device be as it was reset for which nothing comes. */
+static void test_compat__qemu_as_destination(void **state)
+{
+    const char *two = QEMU(DEVICES(D0 "," D1, Q("1")));
+
+    (void)state;
+    expect(MACHINE(DEVICES(D0 "," D1, T)), two, NO_FIELDS("destination"));
+    expect(MACHINE(DEVICES(D0, T)), two,
+           "~ device 'd' instance 1 of the destination is missing at the "
+           "source\n" NO_FIELDS("destination"));
+    expect(two, QEMU(DEVICES(D0, Q("1"))),
+           "! device 'd' instance 1 is unknown to the destination, which has 1 "
+           "of it\n" NO_FIELDS("destination"));
+}
+
+static void test_compat__qemu_as_source(void **state)
+{
+    const char *one = QEMU(DEVICES(D0, Q("1")));
+
+    (void)state;
+    expect(one, MACHINE(DEVICES(D0, T)), NO_FIELDS("source"));
+    expect(one, MACHINE(DEVICES(D0 "," D1, T)),
+           "! device 'd' instance 1 of the destination is missing at the "
+           "source\n" NO_FIELDS("source"));
+}
+
+static void test_compat__versions_of_qemu(void **state)
+{
+    (void)state;
+    expect(QEMU(DEVICES(D0, Q("3"))), QEMU(DEVICES(D0, Q("2"))),
+           "! device 'd': version 3 is too new, the destination has version "
+           "2\n");
+    expect(QEMU(DEVICES(D0, Q("2"))), QEMU(DEVICES(D0, Q("3"))),
+           "? whether a destination with version 3 of device 'd' reads version "
+           "2: QEMU does not say it\n");
+}
+
+static void test_compat__qemu_that_does_not_tell_its_devices(void **state)
+{
+    const char *quiet = "{'x-godwit-description':1,'source':'qemu',"
+                        "'machine':'m','blocks':[],'cpuid':[]}";
+
+    (void)state;
+    expect(MACHINE(DEVICES(D0, T)), quiet,
+           "? the devices of the destination\n");
+    expect(quiet, MACHINE(DEVICES(D0, T)), "? the devices of the source\n");
+    expect(quiet, quiet, "? the devices of the source and the destination\n");
+}
+
+/* Its list of RAM does not say which blocks may change. */
+static void test_compat__roms_of_qemu_may_be_resizeable(void **state)
+{
+    (void)state;
+    expect(MACHINE("'blocks':[" BLOCK("/rom@a", "4096", "") "]"),
+           QEMU("'blocks':[" BLOCK("/rom@a", "8192", ",'max-length':8192") "]"),
+           "");
+    expect(
+        MACHINE("'blocks':[" BLOCK("/rom@a", "16384", "") "]"),
+        QEMU("'blocks':[" BLOCK("/rom@a", "8192", ",'max-length':8192") "]"),
+        "! RAM block '/rom@a' has 16384 bytes at the source, at most 8192 at "
+        "the destination\n");
+    expect(MACHINE("'blocks':[" BLOCK("ram", "4096", "") "]"),
+           QEMU("'blocks':[" BLOCK("ram", "8192", ",'max-length':8192") "]"),
+           "! RAM block 'ram' has 4096 bytes at the source, 8192 at the "
+           "destination\n");
 }
 
 /*
@@ -685,7 +785,7 @@ static void test_compat__refused_texts(void **state)
     expect_refused("{'x-godwit-description':2}", -EBADMSG,
                    "version 2, expected 1");
     expect_refused(DESCRIPTION("air", "'blocks':[]"), -EBADMSG,
-                   "neither 'machine' nor 'file'");
+                   "neither 'machine', 'file' nor 'qemu'");
     expect_refused(MACHINE("'blocks':7"), -EBADMSG, "'blocks' is not an array");
     expect_refused(MACHINE("'blocks':[{'name':'a'}]"), -EBADMSG,
                    "a: no 'used-length'");
@@ -788,6 +888,7 @@ int main(void)
         cmocka_unit_test(test_compat__subsections),
         cmocka_unit_test(test_compat__cpu_features),
         cmocka_unit_test(test_compat__cpu_bits_that_are_no_features),
+        cmocka_unit_test(test_compat__nested_virtualisation),
         cmocka_unit_test(test_compat__cpu_not_known),
         cmocka_unit_test(test_compat__capabilities),
         cmocka_unit_test(test_compat__uuid),
@@ -795,6 +896,11 @@ int main(void)
         cmocka_unit_test(test_compat__dump_does_not_list_everything),
         cmocka_unit_test(test_compat__dump_as_source),
         cmocka_unit_test(test_compat__two_dumps),
+        cmocka_unit_test(test_compat__qemu_as_destination),
+        cmocka_unit_test(test_compat__qemu_as_source),
+        cmocka_unit_test(test_compat__versions_of_qemu),
+        cmocka_unit_test(test_compat__qemu_that_does_not_tell_its_devices),
+        cmocka_unit_test(test_compat__roms_of_qemu_may_be_resizeable),
         cmocka_unit_test(test_compat__most_important_first),
         cmocka_unit_test(test_compat__refused_texts),
         cmocka_unit_test(test_compat__limits),

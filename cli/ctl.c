@@ -163,12 +163,15 @@ static int run(struct ctl *ctl)
     struct ctl_request request;
     int status;
 
-    if (!ctl->path || !ctl->n_words) {
-        print_help(stderr);
+    if (ctl->path && ctl->path[0] == '-') {
+        fprintf(stderr,
+                "godwit ctl: unknown option '%s'\n"
+                "Try 'godwit ctl --help'.\n",
+                ctl->path);
         return CLI_USAGE;
     }
-    if (ctl->path[0] == '-') {
-        fprintf(stderr, "godwit ctl: unknown option '%s'\n", ctl->path);
+    if (!ctl->path || !ctl->n_words) {
+        print_help(stderr);
         return CLI_USAGE;
     }
     status = CLI_USAGE;

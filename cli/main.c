@@ -101,6 +101,7 @@ static int finish(int status)
 int main(int argc, char **argv)
 {
     const struct command *command;
+    char name[32];
 
     if (argc < 2) {
         print_usage(stderr);
@@ -117,5 +118,8 @@ int main(int argc, char **argv)
     if (!command) {
         return unknown_command(argv[1]);
     }
+    /* As getopt calls it in its messages. */
+    snprintf(name, sizeof(name), "godwit %s", command->name);
+    argv[1] = name;
     return finish(command->run(argc - 1, argv + 1));
 }

@@ -56,6 +56,9 @@ static const struct mask masks[] = {
 
 /* Of 7.1.eax: FZRM, FSRS, FSRC: some instructions are fast. */
 #define FAST_STRINGS (BIT(10) | BIT(11) | BIT(12))
+/* The leaves with the processor's name. */
+#define BRAND_FIRST 0x80000002u
+#define BRAND_LAST 0x80000004u
 /* Of KVM's features: destinations of messages beyond 8 bits. */
 #define KVM_MSI_EXT_DEST_ID BIT(15)
 
@@ -238,8 +241,8 @@ static void remove_features(struct kvm_cpuid2 *cpuid,
 }
 
 /*
- * Features of QEMU's `-cpu host` which KVM does not tell of, or leaves to who
- * has the I/O APIC. A guest is to find all of them here, too.
+ * What QEMU's `-cpu host` has and KVM does not tell of, or leaves to who has
+ * the I/O APIC. A guest is to find all of it here, too.
  */
 static void add_untold(struct kvm_cpuid2 *cpuid)
 {
@@ -252,6 +255,13 @@ static void add_untold(struct kvm_cpuid2 *cpuid)
     }
     if (kvm) {
         kvm->eax |= KVM_MSI_EXT_DEST_ID;
+    }
+    for (uint32_t i = BRAND_FIRST; i <= BRAND_LAST; i++) {
+        struct kvm_cpuid_entry2 *brand = find(cpuid, i, 0);
+
+        if (brand) {
+            __get_cpuid(i, &brand->eax, &brand->ebx, &brand->ecx, &brand->edx);
+        }
     }
 }
 

@@ -99,7 +99,8 @@ static int place_initrd(struct start *start, uint64_t max, uint64_t floor,
 {
     const struct vmm_boot_config *config = start->config;
     uint64_t end = vmm_map_low_end(start->memory) - start->acpi_bytes;
-    size_t size = config->initrd_size;
+    uint64_t size = config->initrd.size;
+    int r;
 
     if (size == 0) {
         return 0;
@@ -109,15 +110,16 @@ static int place_initrd(struct start *start, uint64_t max, uint64_t floor,
     }
     if (size > end || ((end - size) & ~PAGE_MASK) < floor) {
         return gw_error_set(errp, -ERANGE,
-                            "initrd '%s' of %zu bytes does not fit guest RAM "
+                            "initrd '%s' of %llu bytes does not fit guest RAM "
                             "between 0x%llx, where the kernel ends, and 0x%llx",
-                            config->initrd_name, size,
+                            config->initrd_name, (unsigned long long)size,
                             (unsigned long long)floor, (unsigned long long)end);
     }
     start->initrd = (end - size) & ~PAGE_MASK;
     start->initrd_bytes = size;
-    memcpy(start->memory->host + start->initrd, config->initrd, size);
-    return 0;
+    r = vmm_contents_read(&config->initrd, 0,
+                          start->memory->host + start->initrd, size, errp);
+    return gw_error_prefix(errp, r, "initrd '%s'", config->initrd_name);
 }
 
 static int put_cmdline(const struct start *start, uint32_t max,
@@ -218,13 +220,13 @@ static void write_start_info(const struct start *start)
     }
 }
 
-static int load_elf(struct start *start, const uint8_t *image, size_t size,
-                    struct vmm_boot *ret_boot, struct gw_error **errp)
+static int load_elf(struct start *start, struct vmm_boot *ret_boot,
+                    struct gw_error **errp)
 {
     struct vmm_elf elf;
     int r;
 
-    r = vmm_elf_load(image, size, place_segment, start, &elf, errp);
+    r = vmm_elf_load(&start->config->image, place_segment, start, &elf, errp);
     if (r < 0) {
         return r;
     }
@@ -272,7 +274,7 @@ static int check_room(const struct start *start,
     uint64_t end = vmm_map_low_end(start->memory) - start->acpi_bytes;
 
     if (image->run_end > end ||
-        VMM_LINUX_LOAD_ADDRESS + (uint64_t)image->kernel_size > end) {
+        VMM_LINUX_LOAD_ADDRESS + image->kernel.size > end) {
         return gw_error_set(errp, -ERANGE,
                             "Linux needs guest RAM up to 0x%llx, there is "
                             "room up to 0x%llx",
@@ -282,14 +284,24 @@ static int check_room(const struct start *start,
     return 0;
 }
 
-static int load_linux(struct start *start, const uint8_t *bytes, size_t size,
-                      struct vmm_boot *ret_boot, struct gw_error **errp)
+static int place_kernel(struct start *start, const struct vmm_contents *kernel,
+                        struct gw_error **errp)
+{
+    start->kernel = VMM_LINUX_LOAD_ADDRESS;
+    start->kernel_bytes = kernel->size;
+    return vmm_contents_read(kernel, 0,
+                             start->memory->host + VMM_LINUX_LOAD_ADDRESS,
+                             kernel->size, errp);
+}
+
+static int load_linux(struct start *start, struct vmm_boot *ret_boot,
+                      struct gw_error **errp)
 {
     struct vmm_linux_image image;
     uint64_t end;
     int r;
 
-    r = vmm_linux_parse(bytes, size, &image, errp);
+    r = vmm_linux_parse(&start->config->image, &image, errp);
     if (r < 0) {
         return r;
     }
@@ -305,16 +317,16 @@ static int load_linux(struct start *start, const uint8_t *bytes, size_t size,
     if (r < 0) {
         return r;
     }
-    end = VMM_LINUX_LOAD_ADDRESS + image.kernel_size;
+    end = VMM_LINUX_LOAD_ADDRESS + image.kernel.size;
     r = place_initrd(start, image.initrd_max + 1,
                      image.run_end > end ? image.run_end : end, errp);
     if (r < 0) {
         return r;
     }
-    memcpy(start->memory->host + VMM_LINUX_LOAD_ADDRESS, image.kernel,
-           image.kernel_size);
-    start->kernel = VMM_LINUX_LOAD_ADDRESS;
-    start->kernel_bytes = image.kernel_size;
+    r = place_kernel(start, &image.kernel, errp);
+    if (r < 0) {
+        return r;
+    }
     write_params(start, &image);
     *ret_boot = (struct vmm_boot){.entry = VMM_LINUX_LOAD_ADDRESS,
                                   .params = VMM_BOOT_PARAMS};
@@ -350,9 +362,8 @@ static void wrote_all(const struct start *start)
 static int load(struct vmm_memory *memory, const struct vmm_boot_config *config,
                 struct vmm_boot *ret_boot, struct gw_error **errp)
 {
-    const uint8_t *image = config->image;
-    size_t size = config->image_size;
     struct start start = {.memory = memory, .config = config};
+    bool is_linux;
     int r;
 
     vmm_memory_touched(memory);
@@ -361,9 +372,12 @@ static int load(struct vmm_memory *memory, const struct vmm_boot_config *config,
         return r;
     }
     start.n_map = vmm_map_fill(memory, start.acpi_bytes, start.map);
-    r = vmm_linux_is_image(image, size)
-            ? load_linux(&start, image, size, ret_boot, errp)
-            : load_elf(&start, image, size, ret_boot, errp);
+    r = vmm_linux_probe(&config->image, &is_linux, errp);
+    if (r < 0) {
+        return r;
+    }
+    r = is_linux ? load_linux(&start, ret_boot, errp)
+                 : load_elf(&start, ret_boot, errp);
     if (r < 0) {
         return r;
     }

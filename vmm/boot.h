@@ -11,11 +11,11 @@
 #ifndef VMM_BOOT_H
 #define VMM_BOOT_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include <godwit/error.h>
 
+#include "contents.h"
 #include "memory.h"
 #include "mp_table.h"
 
@@ -39,12 +39,9 @@ struct vmm_acpi;
 
 /* What is to be started. Pointers are lent. */
 struct vmm_boot_config {
-    /* The image in this process. */
-    const void *image;
-    size_t image_size;
+    struct vmm_contents image;
     /* The initial RAM disk; 0 bytes: none. */
-    const void *initrd;
-    size_t initrd_size;
+    struct vmm_contents initrd;
     /* Names of their files, for messages, or NULL. */
     const char *kernel_name;
     const char *initrd_name;

@@ -6,9 +6,9 @@
 #include "options.h"
 
 static int open_file(const char *path, const char *what,
-                     struct vmm_file_map *ret_map, struct gw_error **errp)
+                     struct vmm_contents *ret_contents, struct gw_error **errp)
 {
-    int r = path ? vmm_file_map(path, ret_map, errp) : 0;
+    int r = path ? vmm_contents_open(path, ret_contents, errp) : 0;
 
     return gw_error_prefix(errp, r, "%s", what);
 }
@@ -33,10 +33,11 @@ int vmm_boot_files_open(struct vmm_boot_files *files,
     return r;
 }
 
-static int check_file(const struct vmm_file_map *map, const char *what,
+static int check_file(const struct vmm_contents *contents, const char *what,
                       struct gw_error **errp)
 {
-    return gw_error_prefix(errp, vmm_file_map_check(map, errp), "%s", what);
+    return gw_error_prefix(errp, vmm_contents_check(contents, errp), "%s",
+                           what);
 }
 
 int vmm_boot_files_check(const struct vmm_boot_files *files,
@@ -52,7 +53,7 @@ int vmm_boot_files_check(const struct vmm_boot_files *files,
 
 void vmm_boot_files_close(struct vmm_boot_files *files)
 {
-    vmm_file_unmap(&files->kernel);
-    vmm_file_unmap(&files->initrd);
-    vmm_file_unmap(&files->firmware);
+    vmm_contents_close(&files->kernel);
+    vmm_contents_close(&files->initrd);
+    vmm_contents_close(&files->firmware);
 }

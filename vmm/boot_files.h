@@ -8,15 +8,15 @@
 
 #include <godwit/error.h>
 
-#include "file_map.h"
+#include "contents.h"
 
 struct vmm_options;
 
 /* Those that were not asked for are empty. */
 struct vmm_boot_files {
-    struct vmm_file_map kernel;
-    struct vmm_file_map initrd;
-    struct vmm_file_map firmware;
+    struct vmm_contents kernel;
+    struct vmm_contents initrd;
+    struct vmm_contents firmware;
 };
 
 /* Opens those that the options name. */
@@ -24,7 +24,10 @@ int vmm_boot_files_open(struct vmm_boot_files *files,
                         const struct vmm_options *options,
                         struct gw_error **errp) GW_MUST_CHECK;
 
-/* Whether they can still be booted: each is as long as it was. */
+/*
+ * Whether they can still be booted: each is as long as it was. A firmware
+ * would only learn it halfway.
+ */
 int vmm_boot_files_check(const struct vmm_boot_files *files,
                          struct gw_error **errp) GW_MUST_CHECK;
 

@@ -105,7 +105,7 @@ int vmm_boot_firmware_basics(struct vmm_fw_cfg *fw_cfg,
 static int add_initrd(struct vmm_fw_cfg *fw_cfg,
                       const struct vmm_memory *memory,
                       const struct vmm_linux_image *image, const char *path,
-                      const struct vmm_file_map *file, uint32_t *ret_address,
+                      const struct vmm_contents *file, uint32_t *ret_address,
                       struct gw_error **errp)
 {
     uint64_t end = vmm_map_low_end(memory) - FIRMWARE_RESERVE;
@@ -119,11 +119,11 @@ static int add_initrd(struct vmm_fw_cfg *fw_cfg,
     if (file->size > end ||
         ((end - file->size) & ~PAGE_MASK) < image->run_end) {
         return gw_error_set(errp, -ERANGE,
-                            "initrd '%s' of %zu bytes does not fit guest RAM",
-                            path, file->size);
+                            "initrd '%s' of %llu bytes does not fit guest RAM",
+                            path, (unsigned long long)file->size);
     }
     *ret_address = (uint32_t)((end - file->size) & ~PAGE_MASK);
-    vmm_fw_cfg_add(fw_cfg, VMM_FW_CFG_INITRD_DATA, file->bytes, file->size);
+    vmm_fw_cfg_add_contents(fw_cfg, VMM_FW_CFG_INITRD_DATA, path, file);
     numbers[0] = (struct number){VMM_FW_CFG_INITRD_ADDR, *ret_address};
     numbers[1] = (struct number){VMM_FW_CFG_INITRD_SIZE, (uint32_t)file->size};
     return add_numbers(fw_cfg, numbers, VMM_ARRAY_SIZE(numbers), errp);
@@ -153,6 +153,7 @@ static int add_cmdline(struct vmm_fw_cfg *fw_cfg,
 
 /* The setup code with what a boot loader writes into its header. */
 static int add_setup(struct vmm_fw_cfg *fw_cfg,
+                     const struct vmm_contents *kernel,
                      const struct vmm_linux_image *image, uint32_t initrd,
                      uint32_t initrd_bytes, struct gw_error **errp)
 {
@@ -160,7 +161,7 @@ static int add_setup(struct vmm_fw_cfg *fw_cfg,
         {VMM_FW_CFG_SETUP_ADDR, SETUP_ADDRESS},
         {VMM_FW_CFG_SETUP_SIZE, (uint32_t)image->setup_size},
         {VMM_FW_CFG_KERNEL_ADDR, VMM_LINUX_LOAD_ADDRESS},
-        {VMM_FW_CFG_KERNEL_SIZE, (uint32_t)image->kernel_size},
+        {VMM_FW_CFG_KERNEL_SIZE, (uint32_t)image->kernel.size},
     };
     VMM_AUTO_FREE uint8_t *setup = malloc(image->setup_size);
     int r;
@@ -168,7 +169,10 @@ static int add_setup(struct vmm_fw_cfg *fw_cfg,
     if (!setup) {
         return gw_error_set_errno(errp, -ENOMEM, "setup code");
     }
-    memcpy(setup, image->setup, image->setup_size);
+    r = vmm_contents_read(kernel, 0, setup, image->setup_size, errp);
+    if (r < 0) {
+        return r;
+    }
     setup[HDR_TYPE_OF_LOADER] = LOADER_QEMU;
     setup[HDR_LOADFLAGS] |= CAN_USE_HEAP;
     vmm_put_le16(setup + HDR_HEAP_END,
@@ -192,19 +196,20 @@ static int add_kernel(struct vmm_fw_cfg *fw_cfg,
     uint32_t initrd;
     int r;
 
-    r = vmm_linux_parse(files->kernel.bytes, files->kernel.size, &image, errp);
+    r = vmm_linux_parse(&files->kernel, &image, errp);
     if (r < 0) {
         return gw_error_prefix(errp, r, "kernel '%s' for a firmware",
                                config->kernel);
     }
-    vmm_fw_cfg_add(fw_cfg, VMM_FW_CFG_KERNEL_DATA, image.kernel,
-                   image.kernel_size);
+    vmm_fw_cfg_add_contents(fw_cfg, VMM_FW_CFG_KERNEL_DATA, config->kernel,
+                            &image.kernel);
     r = add_initrd(fw_cfg, memory, &image, config->initrd, &files->initrd,
                    &initrd, errp);
     if (r < 0) {
         return r;
     }
-    r = add_setup(fw_cfg, &image, initrd, (uint32_t)files->initrd.size, errp);
+    r = add_setup(fw_cfg, &files->kernel, &image, initrd,
+                  (uint32_t)files->initrd.size, errp);
     return r < 0 ? r : add_cmdline(fw_cfg, &image, config->cmdline, errp);
 }
 

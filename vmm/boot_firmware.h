@@ -13,7 +13,7 @@
 
 /* What the firmware is to start; pointers are lent. */
 struct vmm_boot_firmware {
-    /* Lent to the guest: they live as long as fw_cfg. */
+    /* Lent to the guest: they and their names live as long as fw_cfg. */
     const struct vmm_boot_files *files;
     /* Names of the files, for messages: a bzImage, or NULL; initrd or NULL. */
     const char *kernel;

@@ -7,10 +7,12 @@
 #ifndef VMM_ELF_IMAGE_H
 #define VMM_ELF_IMAGE_H
 
-#include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <godwit/error.h>
+
+#include "contents.h"
 
 /*
  * Asked before each segment is copied; returns where to put `bytes` bytes at
@@ -26,16 +28,17 @@ struct vmm_elf {
     uint64_t start;
     uint64_t end;
     /* Entered through a PVH note (owner Xen, type 18). */
-    int pvh;
+    bool pvh;
 };
 
 /*
  * Copies the loadable segments. -EBADMSG for a malformed image, -ENOTSUP for
  * one of another machine, -ERANGE if it does not fit guest RAM. Nothing is
- * written if a header is wrong.
+ * written if a header is wrong. Each byte of the headers is read once: what was
+ * checked is what is used, also of a file that is being written.
  */
-int vmm_elf_load(const uint8_t *image, size_t image_size,
-                 vmm_elf_place_fn place, void *opaque, struct vmm_elf *ret_elf,
-                 struct gw_error **errp) GW_MUST_CHECK;
+int vmm_elf_load(const struct vmm_contents *file, vmm_elf_place_fn place,
+                 void *opaque, struct vmm_elf *ret_elf, struct gw_error **errp)
+    GW_MUST_CHECK;
 
 #endif

@@ -46,19 +46,21 @@ void vmm_firmware_deinit(struct vmm_firmware *firmware)
 }
 
 int vmm_firmware_load(struct vmm_firmware *firmware, const char *path,
-                      const struct vmm_file_map *file, struct gw_error **errp)
+                      const struct vmm_contents *file, struct gw_error **errp)
 {
+    int r;
+
     if (file->size != firmware->bytes) {
         return gw_error_set(errp, -EINVAL,
-                            "firmware '%s' has %zu bytes, there is room for "
+                            "firmware '%s' has %llu bytes, there is room for "
                             "%llu",
-                            path, file->size,
+                            path, (unsigned long long)file->size,
                             (unsigned long long)firmware->bytes);
     }
-    memcpy(firmware->host, file->bytes, file->size);
     firmware->touched = true;
+    r = vmm_contents_read(file, 0, firmware->host, file->size, errp);
     vmm_firmware_wrote(firmware, firmware->host, firmware->bytes);
-    return 0;
+    return gw_error_prefix(errp, r, "firmware '%s'", path);
 }
 
 void vmm_firmware_clear(struct vmm_firmware *firmware)

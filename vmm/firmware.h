@@ -11,7 +11,7 @@
 
 #include <godwit/error.h>
 
-#include "file_map.h"
+#include "contents.h"
 #include "memory.h"
 
 struct gw_machine;
@@ -47,7 +47,7 @@ bool vmm_firmware_wrote(const struct vmm_firmware *firmware,
 
 /* Loads a firmware into the whole of it; path is for messages. */
 int vmm_firmware_load(struct vmm_firmware *firmware, const char *path,
-                      const struct vmm_file_map *file, struct gw_error **errp)
+                      const struct vmm_contents *file, struct gw_error **errp)
     GW_MUST_CHECK;
 
 /* Zeros, as without a firmware. */

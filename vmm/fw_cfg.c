@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,8 +39,7 @@ static void put_be32(uint8_t *to, uint32_t value)
 
 /* ---- items ---- */
 
-static const struct vmm_fw_cfg_item *find(const struct vmm_fw_cfg *fw_cfg,
-                                          uint16_t key)
+static struct vmm_fw_cfg_item *find(struct vmm_fw_cfg *fw_cfg, uint16_t key)
 {
     for (unsigned int i = 0; i < fw_cfg->n_items; i++) {
         if (fw_cfg->items[i].key == key) {
@@ -51,7 +51,7 @@ static const struct vmm_fw_cfg_item *find(const struct vmm_fw_cfg *fw_cfg,
 
 static uint64_t size_of(const struct vmm_fw_cfg_item *item)
 {
-    return item->size_at ? *item->size_at : item->size;
+    return item->size_at ? *item->size_at : item->contents.size;
 }
 
 static struct vmm_fw_cfg_item *new_item(struct vmm_fw_cfg *fw_cfg, uint16_t key)
@@ -61,13 +61,20 @@ static struct vmm_fw_cfg_item *new_item(struct vmm_fw_cfg *fw_cfg, uint16_t key)
     return &fw_cfg->items[fw_cfg->n_items++];
 }
 
-void vmm_fw_cfg_add(struct vmm_fw_cfg *fw_cfg, uint16_t key,
-                    const uint8_t *bytes, uint64_t size)
+void vmm_fw_cfg_add_contents(struct vmm_fw_cfg *fw_cfg, uint16_t key,
+                             const char *name,
+                             const struct vmm_contents *contents)
 {
     struct vmm_fw_cfg_item *item = new_item(fw_cfg, key);
 
-    item->bytes = bytes;
-    item->size = size;
+    item->name = name;
+    item->contents = *contents;
+}
+
+void vmm_fw_cfg_add(struct vmm_fw_cfg *fw_cfg, uint16_t key,
+                    const uint8_t *bytes, uint64_t size)
+{
+    new_item(fw_cfg, key)->contents = vmm_contents_lend(bytes, size);
 }
 
 int vmm_fw_cfg_add_copy(struct vmm_fw_cfg *fw_cfg, uint16_t key,
@@ -81,8 +88,7 @@ int vmm_fw_cfg_add_copy(struct vmm_fw_cfg *fw_cfg, uint16_t key,
     }
     memcpy(copy, bytes, size);
     item = new_item(fw_cfg, key);
-    item->bytes = copy;
-    item->size = size;
+    item->contents = vmm_contents_lend(copy, size);
     item->owned = true;
     return 0;
 }
@@ -165,36 +171,59 @@ static void select_key(struct vmm_fw_cfg *fw_cfg, uint16_t key)
     }
 }
 
-/* What is left of the selected item; 0 bytes if there is none. */
-static uint64_t rest(const struct vmm_fw_cfg *fw_cfg, const uint8_t **ret_bytes)
+/* How much of the selected item is left from the offset on, if there is one. */
+static uint64_t rest(const struct vmm_fw_cfg *fw_cfg,
+                     const struct vmm_fw_cfg_item *item)
 {
-    const struct vmm_fw_cfg_item *item = find(fw_cfg, fw_cfg->key);
+    return item && fw_cfg->offset < size_of(item)
+               ? size_of(item) - fw_cfg->offset
+               : 0;
+}
 
-    if (!item || fw_cfg->offset >= size_of(item)) {
-        return 0;
+/* Reads bytes that the item has. */
+static bool read_item(struct vmm_fw_cfg_item *item, uint64_t offset, void *to,
+                      uint64_t bytes)
+{
+    VMM_AUTO_ERROR struct gw_error *error = NULL;
+    struct vmm_contents contents = item->contents;
+
+    contents.size = size_of(item);
+    if (vmm_contents_read(&contents, offset, to, bytes, &error) == 0) {
+        return true;
     }
-    *ret_bytes = item->bytes + fw_cfg->offset;
-    return size_of(item) - fw_cfg->offset;
+    if (!item->failed) {
+        item->failed = true;
+        fprintf(stderr, "godwit run: fw_cfg: '%s' for the firmware: %s\n",
+                item->name, gw_error_text(error));
+    }
+    return false;
 }
 
 static uint8_t read_byte(struct vmm_fw_cfg *fw_cfg)
 {
-    const uint8_t *bytes;
+    struct vmm_fw_cfg_item *item = find(fw_cfg, fw_cfg->key);
+    uint8_t byte = 0;
 
-    if (rest(fw_cfg, &bytes) == 0) {
+    if (rest(fw_cfg, item) == 0 ||
+        !read_item(item, fw_cfg->offset++, &byte, 1)) {
         return 0;
     }
-    fw_cfg->offset++;
-    return *bytes;
+    return byte;
 }
 
 /* ---- DMA ---- */
 
-/* Copies to guest memory, or zeros if from is NULL. False: not all is RAM. */
+/*
+ * Copies of an item to guest memory, or zeros without one. False: not all could
+ * be read, or not all is RAM.
+ */
 static bool put_guest(struct vmm_fw_cfg *fw_cfg, uint64_t gpa,
-                      const uint8_t *from, uint64_t bytes)
+                      struct vmm_fw_cfg_item *item, uint64_t offset,
+                      uint64_t bytes)
 {
-    while (bytes > 0) {
+    bool good = true;
+
+    while (bytes > 0 && good) {
         uint64_t n = 0;
         uint8_t *to = fw_cfg->ops->at(fw_cfg->opaque, gpa, &n);
 
@@ -202,17 +231,17 @@ static bool put_guest(struct vmm_fw_cfg *fw_cfg, uint64_t gpa,
             return false;
         }
         n = n < bytes ? n : bytes;
-        if (from) {
-            memcpy(to, from, n);
-            from += n;
+        if (item) {
+            good = read_item(item, offset, to, n);
         } else {
             memset(to, 0, n);
         }
         fw_cfg->ops->wrote(fw_cfg->opaque, to, n);
         gpa += n;
+        offset += n;
         bytes -= n;
     }
-    return true;
+    return good;
 }
 
 static bool get_guest(struct vmm_fw_cfg *fw_cfg, uint64_t gpa, uint8_t *to,
@@ -238,23 +267,34 @@ static bool get_guest(struct vmm_fw_cfg *fw_cfg, uint64_t gpa, uint8_t *to,
 static bool transfer(struct vmm_fw_cfg *fw_cfg, bool read, uint32_t length,
                      uint64_t gpa)
 {
-    const uint8_t *bytes = NULL;
-    uint64_t left = rest(fw_cfg, &bytes);
+    struct vmm_fw_cfg_item *item = find(fw_cfg, fw_cfg->key);
+    uint64_t left = rest(fw_cfg, item);
     uint32_t n = left < length ? (uint32_t)left : length;
+    uint32_t offset = fw_cfg->offset;
 
     fw_cfg->offset += n;
     if (!read) {
         return true;
     }
-    return put_guest(fw_cfg, gpa, bytes, n) &&
-           put_guest(fw_cfg, gpa + n, NULL, length - n);
+    return put_guest(fw_cfg, gpa, item, offset, n) &&
+           put_guest(fw_cfg, gpa + n, NULL, 0, length - n);
+}
+
+/* The control word of a descriptor that was run. */
+static void put_result(struct vmm_fw_cfg *fw_cfg, uint64_t gpa, bool good)
+{
+    uint8_t bytes[4];
+    struct vmm_fw_cfg_item result = {
+        .contents = vmm_contents_lend(bytes, sizeof(bytes))};
+
+    put_be32(bytes, good ? 0 : VMM_FW_CFG_DMA_ERROR);
+    put_guest(fw_cfg, gpa, &result, 0, sizeof(bytes));
 }
 
 static void run_dma(struct vmm_fw_cfg *fw_cfg)
 {
     uint64_t gpa = fw_cfg->dma;
     uint8_t descriptor[VMM_FW_CFG_DESCRIPTOR];
-    uint8_t result[4];
     uint32_t control;
     uint32_t length;
     bool good = true;
@@ -275,8 +315,7 @@ static void run_dma(struct vmm_fw_cfg *fw_cfg)
     } else if (control & VMM_FW_CFG_DMA_WRITE) {
         good = length == 0;
     }
-    put_be32(result, good ? 0 : VMM_FW_CFG_DMA_ERROR);
-    put_guest(fw_cfg, gpa, result, sizeof(result));
+    put_result(fw_cfg, gpa, good);
 }
 
 static uint64_t bus_read(void *opaque, uint64_t offset, unsigned int size)
@@ -348,7 +387,7 @@ void vmm_fw_cfg_deinit(struct vmm_fw_cfg *fw_cfg)
     }
     for (unsigned int i = 0; i < fw_cfg->n_items; i++) {
         if (fw_cfg->items[i].owned) {
-            free((void *)(uintptr_t)fw_cfg->items[i].bytes);
+            free((void *)(uintptr_t)fw_cfg->items[i].contents.bytes);
         }
     }
     pthread_mutex_destroy(&fw_cfg->lock);

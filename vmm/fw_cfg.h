@@ -15,6 +15,7 @@
 #include <godwit/error.h>
 
 #include "bus.h"
+#include "contents.h"
 
 struct gw_vmstate;
 struct vmm_acpi;
@@ -71,12 +72,15 @@ enum vmm_fw_cfg_key {
 /* One item. */
 struct vmm_fw_cfg_item {
     uint16_t key;
-    const uint8_t *bytes;
-    /* Its size, or NULL: size is. A blob may come in with another. */
+    /* What it is called in messages, if it can fail. */
+    const char *name;
+    struct vmm_contents contents;
+    /* Its size, or NULL: that of contents. A blob may come in with another. */
     const uint64_t *size_at;
-    uint64_t size;
-    /* bytes is ours to free. */
+    /* The bytes of contents are ours to free. */
     bool owned;
+    /* It could not be read, and that was said; guarded by lock. */
+    bool failed;
 };
 
 /* What it needs from outside. */
@@ -125,6 +129,15 @@ void vmm_fw_cfg_deinit(struct vmm_fw_cfg *fw_cfg);
 /* Adds an item; bytes are lent until deinit. One per key. */
 void vmm_fw_cfg_add(struct vmm_fw_cfg *fw_cfg, uint16_t key,
                     const uint8_t *bytes, uint64_t size);
+/*
+ * Adds an item that may be a part of a file, which is read when the guest reads
+ * the item; the name, for messages, and the file are lent until deinit. What
+ * cannot be read then is zeros for the data register and an error of the DMA
+ * transfer; the first time it is said on standard error.
+ */
+void vmm_fw_cfg_add_contents(struct vmm_fw_cfg *fw_cfg, uint16_t key,
+                             const char *name,
+                             const struct vmm_contents *contents);
 /* Adds a copy of bytes, or a number. */
 int vmm_fw_cfg_add_copy(struct vmm_fw_cfg *fw_cfg, uint16_t key,
                         const void *bytes, size_t size, struct gw_error **errp)

@@ -125,10 +125,10 @@ static int load_image(struct vmm_kvm *kvm, const struct vmm_options *options,
                                       : make_beat_cmdline(kvm, options);
     const struct vmm_boot_files *files = &machine->boot_files;
     struct vmm_boot_config config = {
-        .image = options->kernel ? files->kernel.bytes : gw_beat_elf,
-        .image_size = options->kernel ? files->kernel.size : gw_beat_elf_size,
-        .initrd = files->initrd.bytes,
-        .initrd_size = files->initrd.size,
+        .image = options->kernel
+                     ? files->kernel
+                     : vmm_contents_lend(gw_beat_elf, gw_beat_elf_size),
+        .initrd = files->initrd,
         .kernel_name = options->kernel,
         .initrd_name = options->initrd,
         .cmdline = cmdline,
@@ -144,9 +144,6 @@ static int load_image(struct vmm_kvm *kvm, const struct vmm_options *options,
     }
     vmm_firmware_clear(&machine->firmware);
     r = vmm_boot_load(&machine->memory, &config, ret_boot, errp);
-    /* Until a reset. */
-    vmm_file_map_rest(&files->kernel);
-    vmm_file_map_rest(&files->initrd);
     vmm_firmware_wrote(&machine->firmware, machine->firmware.host,
                        machine->firmware.bytes);
     return r;

@@ -15,20 +15,24 @@
 #include <godwit/error.h>
 
 #include "boot_map.h"
+#include "contents.h"
 
 /* Where the protected-mode part of every bzImage is loaded. */
 #define VMM_LINUX_LOAD_ADDRESS 0x100000u
 /* Bytes of the boot parameters. */
 #define VMM_LINUX_PARAMS_BYTES 4096u
 
-/* What is in an image; pointers into it. */
+/* Where the longest setup header ends. */
+#define VMM_LINUX_HEAD_BYTES 0x290u
+
+/* What is in an image. */
 struct vmm_linux_image {
+    /* Its start, with the setup header; zeros beyond its end. */
+    uint8_t head[VMM_LINUX_HEAD_BYTES];
     /* Real-mode part: boot sector and setup sectors. */
-    const uint8_t *setup;
     size_t setup_size;
-    /* Protected-mode part. */
-    const uint8_t *kernel;
-    size_t kernel_size;
+    /* Protected-mode part; lent by the image. */
+    struct vmm_contents kernel;
     /* Bytes of the setup header, from offset 0x1f1 on. */
     size_t header_size;
     /* Boot protocol, 0x20f for 2.15. */
@@ -54,10 +58,11 @@ struct vmm_linux_params {
 };
 
 /* Whether it looks like one: the magic of the header is there. */
-bool vmm_linux_is_image(const uint8_t *image, size_t size);
+int vmm_linux_probe(const struct vmm_contents *image, bool *ret_found,
+                    struct gw_error **errp) GW_MUST_CHECK;
 
 /* -EBADMSG for a malformed one, -ENOTSUP for one that is too old. */
-int vmm_linux_parse(const uint8_t *image, size_t size,
+int vmm_linux_parse(const struct vmm_contents *image,
                     struct vmm_linux_image *ret_image, struct gw_error **errp)
     GW_MUST_CHECK;
 

@@ -36,6 +36,7 @@ static int system_reset(void *opaque, const struct gw_value *values,
 {
     static const char reason[] = "host-qmp-system-reset";
     struct vmm_machine *machine = opaque;
+    int r;
 
     if (machine->options->no_reboot) {
         vmm_machine_shut_down(machine, reason);
@@ -47,6 +48,11 @@ static int system_reset(void *opaque, const struct gw_value *values,
         return gw_error_set(errp, -EINVAL,
                             "there is nothing to boot: the guest came in "
                             "without --kernel or --bios");
+    }
+    /* Before anything of the guest is lost: it goes on. */
+    r = vmm_boot_files_check(&machine->boot_files, errp);
+    if (r < 0) {
+        return gw_error_prefix(errp, r, "cannot reset the machine");
     }
     return vmm_machine_reset(machine, reason, false, errp);
 }

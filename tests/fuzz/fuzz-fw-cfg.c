@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "acpi.h"
 #include "fuzz.h"
@@ -59,6 +61,21 @@ static void step(struct vmm_fw_cfg *fw_cfg, const uint8_t *in)
                 (fw_cfg->key & 0x3fff) < 0x40);
 }
 
+/* A kernel of which only the first half is there still. */
+static void add_cut_file(struct vmm_fw_cfg *fw_cfg)
+{
+    static struct vmm_contents kernel;
+
+    if (kernel.size == 0) {
+        kernel.fd = memfd_create("kernel", MFD_CLOEXEC);
+        FUZZ_ASSERT(kernel.fd >= 0 && ftruncate(kernel.fd, FILE_BYTES) == 0);
+        kernel.size = 2 * FILE_BYTES;
+    }
+    vmm_fw_cfg_add_contents(fw_cfg, VMM_FW_CFG_KERNEL_DATA, "kernel", &kernel);
+    /* Not said for each input. */
+    fw_cfg->items[fw_cfg->n_items - 1].failed = true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const uint8_t content[FILE_BYTES] = {1, 2, 3};
@@ -70,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_ASSERT(vmm_fw_cfg_init(&fw_cfg, &acpi, &ops, NULL, NULL) == 0);
     FUZZ_ASSERT(vmm_fw_cfg_add_file(&fw_cfg, "etc/content", content, FILE_BYTES,
                                     NULL, NULL) == 0);
+    add_cut_file(&fw_cfg);
     for (size_t i = 0; i + STEP_BYTES <= size; i += STEP_BYTES) {
         step(&fw_cfg, data + i);
     }

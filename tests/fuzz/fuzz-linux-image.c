@@ -15,9 +15,9 @@ static void check(const struct vmm_linux_image *image, const uint8_t *data,
     struct vmm_linux_params params = {.map = map, .n_map = VMM_MAP_ENTRIES};
     uint8_t page[VMM_LINUX_PARAMS_BYTES];
 
-    FUZZ_ASSERT(image->setup == data && image->setup_size < size);
-    FUZZ_ASSERT(image->kernel == data + image->setup_size);
-    FUZZ_ASSERT(image->kernel_size == size - image->setup_size);
+    FUZZ_ASSERT(image->setup_size < size);
+    FUZZ_ASSERT(image->kernel.bytes == data + image->setup_size);
+    FUZZ_ASSERT(image->kernel.size == size - image->setup_size);
     FUZZ_ASSERT(image->run_start <= image->run_end);
     vmm_linux_write_params(image, &params, page);
     FUZZ_ASSERT(page[0x1e8] == VMM_MAP_ENTRIES);
@@ -25,9 +25,10 @@ static void check(const struct vmm_linux_image *image, const uint8_t *data,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    struct vmm_contents contents = vmm_contents_lend(data, size);
     struct gw_error *error = NULL;
     struct vmm_linux_image image;
-    int r = vmm_linux_parse(data, size, &image, &error);
+    int r = vmm_linux_parse(&contents, &image, &error);
 
     FUZZ_ASSERT((r < 0) == (error != NULL));
     if (r == 0) {

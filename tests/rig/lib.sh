@@ -34,10 +34,11 @@ stuck()
     fail "$name: $*"
 }
 
-# vm_of FILE: the name of the VM whose serial port goes to FILE
+# vm_of FILE: the name of the VM whose serial port or monitor goes to FILE
 vm_of()
 {
-    basename "$1" .serial
+    of=$(basename "$1")
+    echo "${of%.*}"
 }
 
 # wait_end NAME SECONDS: until its process has ended; it must end well

@@ -100,9 +100,9 @@ static void test_firmware__lies_over_guest_ram(void **state)
 static int boot_beat(struct vmm_memory *memory, const char *cmdline,
                      struct vmm_boot *ret_boot, struct gw_error **errp)
 {
-    struct vmm_boot_config config = {.image = gw_beat_elf,
-                                     .image_size = gw_beat_elf_size,
-                                     .cmdline = cmdline};
+    struct vmm_boot_config config = {
+        .image = vmm_contents_lend(gw_beat_elf, gw_beat_elf_size),
+        .cmdline = cmdline};
 
     return vmm_boot_load(memory, &config, ret_boot, errp);
 }
@@ -166,25 +166,24 @@ static void make_file(char *path, size_t size)
 static void test_boot__linux_with_acpi_and_initrd(void **state)
 {
     char path[] = "/tmp/godwit-initrd-XXXXXX";
-    VMM_AUTO_FILE_MAP struct vmm_file_map initrd = {0};
+    VMM_AUTO_CONTENTS struct vmm_contents initrd = {0};
     struct vmm_acpi_config tables = {.n_cpus = 2};
     struct vmm_firmware firmware;
     struct vmm_memory memory;
     struct vmm_acpi acpi;
     struct vmm_boot boot;
     uint8_t image[4096];
-    struct vmm_boot_config config = {.image = image,
-                                     .image_size = sizeof(image),
-                                     .initrd_name = path,
-                                     .cmdline = "sixteen letters!",
-                                     .acpi = &acpi};
+    struct vmm_boot_config config = {
+        .image = vmm_contents_lend(image, sizeof(image)),
+        .initrd_name = path,
+        .cmdline = "sixteen letters!",
+        .acpi = &acpi};
     const uint8_t *page;
 
     make_linux(image, sizeof(image));
     make_file(path, 5000);
-    assert_int_equal(vmm_file_map(path, &initrd, NULL), 0);
-    config.initrd = initrd.bytes;
-    config.initrd_size = initrd.size;
+    assert_int_equal(vmm_contents_open(path, &initrd, NULL), 0);
+    config.initrd = initrd;
     init_memory(&memory, 64 << 20, false);
     assert_int_equal(vmm_firmware_init(&firmware, 0x10000, NULL), 0);
     config.firmware = firmware.host;
@@ -238,24 +237,23 @@ static void test_boot__what_does_not_fit_is_refused(void **state)
     VMM_AUTO_FREE uint8_t *initrd = calloc(1, 1 << 20);
     uint8_t image[4096];
     struct vmm_boot_config config = {
-        .image = image, .image_size = sizeof(image), .cmdline = ""};
+        .image = vmm_contents_lend(image, sizeof(image)), .cmdline = ""};
 
     make_linux(image, sizeof(image));
     expect_no_boot((32 << 20) - 4096, &config,
                    "Linux needs guest RAM up to 0x2000000, there is room up "
                    "to 0x1fff000");
-    config.initrd = initrd;
-    config.initrd_size = 1 << 20;
+    config.initrd = vmm_contents_lend(initrd, 1 << 20);
     config.initrd_name = "some/initrd";
     expect_no_boot((33 << 20) - 4096, &config,
                    "initrd 'some/initrd' of 1048576 bytes does not fit guest "
                    "RAM");
-    config.initrd_size = 0;
+    config.initrd.size = 0;
     config.cmdline = "seventeen letters";
     expect_no_boot(64 << 20, &config, "of 17 bytes, at most 16 fit");
 }
 
-/* A reset would read what is no longer there, and end the process. */
+/* A reset would not find what is to be booted. */
 static void test_files__that_become_shorter(void **state)
 {
     char path[] = "/tmp/godwit-initrd-XXXXXX";
@@ -266,8 +264,6 @@ static void test_files__that_become_shorter(void **state)
     make_file(path, 0x3000);
     assert_int_equal(vmm_boot_files_open(&files, &options, NULL), 0);
     assert_int_equal(vmm_boot_files_check(&files, NULL), 0);
-    vmm_file_map_rest(&files.kernel);
-    assert_memory_equal(files.kernel.bytes, "initrd", 6);
     assert_int_equal(truncate(path, 0x4000), 0);
     assert_int_equal(vmm_boot_files_check(&files, NULL), 0);
     assert_int_equal(truncate(path, 0x1000), 0);
@@ -281,10 +277,81 @@ static void test_files__that_become_shorter(void **state)
     vmm_boot_files_close(&files);
 }
 
+/* One kernel that is cut after it was opened: each start says so, and lives. */
+static void boot_cut_kernel(const uint8_t *image, size_t size, size_t cut,
+                            const char *text)
+{
+    char path[] = "/tmp/godwit-initrd-XXXXXX";
+    VMM_AUTO_CONTENTS struct vmm_contents kernel = {0};
+    struct vmm_boot_config config = {.cmdline = "", .kernel_name = "k"};
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, image, size, 0), size);
+    assert_int_equal(vmm_contents_open(path, &kernel, NULL), 0);
+    unlink(path);
+    config.image = kernel;
+    assert_int_equal(ftruncate(fd, (off_t)cut), 0);
+    expect_no_boot(64 << 20, &config, text);
+    close(fd);
+}
+
+static void test_boot__files_cut_while_they_are_read(void **state)
+{
+    char path[] = "/tmp/godwit-initrd-XXXXXX";
+    VMM_AUTO_CONTENTS struct vmm_contents file = {0};
+    uint8_t image[8192];
+    struct vmm_boot_config config = {
+        .image = vmm_contents_lend(image, sizeof(image)),
+        .initrd_name = path,
+        .cmdline = ""};
+
+    make_linux(image, sizeof(image));
+    boot_cut_kernel(image, sizeof(image), 0,
+                    "kernel 'k': the file had 8192 bytes when it was opened, "
+                    "and has 0 now");
+    boot_cut_kernel(image, sizeof(image), 4096, "and has 4096 now");
+    boot_cut_kernel(image, sizeof(image), 8191, "and has 8191 now");
+    boot_cut_kernel(gw_beat_elf, gw_beat_elf_size, 60, "and has 60 now");
+    /* Within its note, which is the first of what it has beside headers. */
+    boot_cut_kernel(gw_beat_elf, gw_beat_elf_size, 0x1001, "and has 4097 now");
+    boot_cut_kernel(gw_beat_elf, gw_beat_elf_size, 0x2000, "and has 8192 now");
+    make_file(path, 5000);
+    assert_int_equal(vmm_contents_open(path, &file, NULL), 0);
+    config.initrd = file;
+    assert_int_equal(truncate(path, 4096), 0);
+    expect_no_boot(64 << 20, &config, "initrd '/tmp/godwit-initrd-");
+    expect_no_boot(64 << 20, &config,
+                   "': the file had 5000 bytes when it was opened, and has "
+                   "4096 now");
+    unlink(path);
+}
+
+static void test_firmware__cut_while_it_is_read(void **state)
+{
+    char path[] = "/tmp/godwit-initrd-XXXXXX";
+    VMM_AUTO_CONTENTS struct vmm_contents file = {0};
+    struct gw_error *error = NULL;
+    struct vmm_firmware firmware;
+
+    make_file(path, 0x10000);
+    assert_int_equal(vmm_contents_open(path, &file, NULL), 0);
+    assert_int_equal(vmm_firmware_init(&firmware, 0x10000, NULL), 0);
+    assert_int_equal(truncate(path, 0xffff), 0);
+    assert_int_equal(vmm_firmware_load(&firmware, "f", &file, &error),
+                     -ENODATA);
+    assert_string_equal(gw_error_text(error),
+                        "firmware 'f': the file had 65536 bytes when it was "
+                        "opened, and has 65535 now");
+    gw_error_free(error);
+    vmm_firmware_deinit(&firmware);
+    unlink(path);
+}
+
 static void test_firmware__is_loaded_if_it_fits(void **state)
 {
     char path[] = "/tmp/godwit-initrd-XXXXXX";
-    VMM_AUTO_FILE_MAP struct vmm_file_map file = {0};
+    VMM_AUTO_CONTENTS struct vmm_contents file = {0};
     struct gw_error *error = NULL;
     struct vmm_firmware firmware;
     struct vmm_memory memory;
@@ -292,7 +359,7 @@ static void test_firmware__is_loaded_if_it_fits(void **state)
 
     make_file(path, 0x10000);
     assert_int_equal(vmm_firmware_init(&firmware, 0x20000, NULL), 0);
-    assert_int_equal(vmm_file_map(path, &file, NULL), 0);
+    assert_int_equal(vmm_contents_open(path, &file, NULL), 0);
     assert_int_equal(vmm_firmware_load(&firmware, path, &file, &error),
                      -EINVAL);
     assert_non_null(
@@ -346,7 +413,7 @@ static void expect_no_file(const struct vmm_options *options, const char *text)
     assert_int_equal(vmm_boot_files_open(&files, options, &error), -ENOENT);
     assert_string_equal(gw_error_text(error), text);
     gw_error_free(error);
-    assert_null(files.kernel.bytes);
+    assert_int_equal(files.kernel.size, 0);
     vmm_boot_files_close(&files);
 }
 
@@ -375,14 +442,16 @@ static void test_boot__files_outlive_their_names(void **state)
     char path[] = "/tmp/godwit-initrd-XXXXXX";
     struct vmm_options options = {.kernel = path};
     struct vmm_boot_files files;
+    char bytes[6];
 
     make_file(path, 5000);
     assert_int_equal(vmm_boot_files_open(&files, &options, NULL), 0);
     unlink(path);
     assert_int_equal(files.kernel.size, 5000);
-    assert_memory_equal(files.kernel.bytes, "initrd", 6);
-    assert_null(files.initrd.bytes);
-    assert_null(files.firmware.bytes);
+    assert_int_equal(vmm_contents_read(&files.kernel, 0, bytes, 6, NULL), 0);
+    assert_memory_equal(bytes, "initrd", 6);
+    assert_int_equal(files.initrd.size, 0);
+    assert_int_equal(files.firmware.size, 0);
     vmm_boot_files_close(&files);
     vmm_boot_files_close(&files);
 }
@@ -418,6 +487,8 @@ int main(void)
         cmocka_unit_test(test_boot__linux_with_acpi_and_initrd),
         cmocka_unit_test(test_boot__what_does_not_fit_is_refused),
         cmocka_unit_test(test_files__that_become_shorter),
+        cmocka_unit_test(test_boot__files_cut_while_they_are_read),
+        cmocka_unit_test(test_firmware__cut_while_it_is_read),
         cmocka_unit_test(test_firmware__is_loaded_if_it_fits),
         cmocka_unit_test(test_boot__long_command_line_is_refused),
         cmocka_unit_test(test_boot__missing_files_are_named),

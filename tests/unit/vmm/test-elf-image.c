@@ -74,7 +74,8 @@ static int load(const void *bytes, size_t size, struct vmm_elf *elf,
                 const char *part)
 {
     struct gw_error *error = NULL;
-    int r = vmm_elf_load(bytes, size, place, NULL, elf, &error);
+    struct vmm_contents file = vmm_contents_lend(bytes, size);
+    int r = vmm_elf_load(&file, place, NULL, elf, &error);
 
     if (r < 0) {
         assert_non_null(error);
@@ -250,6 +251,33 @@ static void test_elf__malformed_notes_are_ignored(void **state)
     }
 }
 
+/* Another note, and the one of PVH behind it, which ends at `end`. */
+static bool finds_note_that_ends_at(uint32_t end)
+{
+    struct image64 *image = make_image();
+    size_t size = NOTE_OFFSET + end;
+    uint8_t *bytes = calloc(1, size);
+    uint32_t filler = end - 12 - (uint32_t)sizeof(pvh_note);
+    struct vmm_elf elf;
+
+    assert_non_null(bytes);
+    image->segments[1].p_filesz = end;
+    memcpy(bytes, image->bytes, NOTE_OFFSET);
+    memcpy(bytes + NOTE_OFFSET + 4, &filler, 4);
+    memcpy(bytes + size - sizeof(pvh_note), pvh_note, sizeof(pvh_note));
+    assert_int_equal(load(bytes, size, &elf, NULL), 0);
+    free(bytes);
+    free(image);
+    return elf.pvh;
+}
+
+static void test_elf__notes_are_looked_for_in_64_kib(void **state)
+{
+    assert_true(finds_note_that_ends_at(0x10000 - 4));
+    assert_true(finds_note_that_ends_at(0x10000));
+    assert_false(finds_note_that_ends_at(0x10000 + 4));
+}
+
 /* Every truncation and every single changed byte: an answer, no crash. */
 static void test_elf__damage_never_escapes(void **state)
 {
@@ -289,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_elf__segments_outside_are_refused),
         cmocka_unit_test(test_elf__entry_must_be_in_a_segment),
         cmocka_unit_test(test_elf__malformed_notes_are_ignored),
+        cmocka_unit_test(test_elf__notes_are_looked_for_in_64_kib),
         cmocka_unit_test(test_elf__damage_never_escapes),
     };
 

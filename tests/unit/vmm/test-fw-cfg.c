@@ -8,7 +8,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -215,6 +218,124 @@ static void test_fw_cfg__table_is_sound(void **state)
     }
 }
 
+/* A kernel's item: 8 KiB of a file, behind its first page. */
+static void add_part_of_file(int *ret_fd, struct vmm_contents *ret_file)
+{
+    char path[] = "/tmp/godwit-fw-cfg-XXXXXX";
+    struct vmm_contents part;
+    uint8_t bytes[0x3000];
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = (uint8_t)(i >> 8);
+    }
+    assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
+    assert_int_equal(vmm_contents_open(path, ret_file, NULL), 0);
+    unlink(path);
+    part = vmm_contents_from(ret_file, 0x1000);
+    vmm_fw_cfg_add_contents(&guest.fw_cfg, VMM_FW_CFG_KERNEL_DATA,
+                            "some/kernel", &part);
+    *ret_fd = fd;
+}
+
+static uint32_t dma_kernel(uint32_t length, uint64_t address)
+{
+    return dma(VMM_FW_CFG_KERNEL_DATA << 16 | 8 | 2, length, address);
+}
+
+static void test_fw_cfg__part_of_a_file(void **state)
+{
+    VMM_AUTO_CONTENTS struct vmm_contents file = {0};
+    VMM_AUTO_FD int fd = -1;
+
+    add_part_of_file(&fd, &file);
+    guest.ram[0x3001] = 0xee;
+    assert_int_equal(dma_kernel(0x2001, 0x1000), 0);
+    assert_int_equal(guest.ram[0x1000], 0x10);
+    assert_int_equal(guest.ram[0x2fff], 0x2f);
+    assert_int_equal(guest.ram[0x3000], 0);
+    assert_int_equal(guest.ram[0x3001], 0xee);
+    /* Across the border of two pieces of guest memory. */
+    assert_int_equal(dma_kernel(0x200, 0xf80), 0);
+    assert_int_equal(guest.ram[0xf80 + 0xff], 0x10);
+    assert_int_equal(guest.ram[0xf80 + 0x100], 0x11);
+    select_key(VMM_FW_CFG_KERNEL_DATA);
+    assert_int_equal(dma(4, 0x1fff, 0), 0);
+    assert_int_equal(read_byte(), 0x2f);
+    assert_int_equal(read_byte(), 0);
+}
+
+/* What is said on standard error while it is caught. */
+struct caught {
+    int before;
+    FILE *file;
+    char text[1024];
+};
+
+static void start_catching(struct caught *caught)
+{
+    memset(caught, 0, sizeof(*caught));
+    caught->file = tmpfile();
+    assert_non_null(caught->file);
+    fflush(stderr);
+    caught->before = dup(STDERR_FILENO);
+    assert_true(dup2(fileno(caught->file), STDERR_FILENO) >= 0);
+}
+
+static void stop_catching(struct caught *caught)
+{
+    fflush(stderr);
+    assert_true(dup2(caught->before, STDERR_FILENO) >= 0);
+    close(caught->before);
+    rewind(caught->file);
+    assert_true(fread(caught->text, 1, sizeof(caught->text) - 1, caught->file) <
+                sizeof(caught->text) - 1);
+    fclose(caught->file);
+}
+
+/* Somebody cuts the file in place: an error for the guest, said once. */
+static void test_fw_cfg__file_that_becomes_shorter(void **state)
+{
+    VMM_AUTO_CONTENTS struct vmm_contents file = {0};
+    VMM_AUTO_FD int fd = -1;
+    struct caught caught;
+
+    add_part_of_file(&fd, &file);
+    assert_int_equal(ftruncate(fd, 0x2800), 0);
+    start_catching(&caught);
+    assert_int_equal(dma_kernel(0x2000, 0x1000), 1);
+    assert_int_equal(dma_kernel(0x2000, 0x1000), 1);
+    /* The rest of the descriptor's work is done: the offset has moved on. */
+    assert_int_equal(guest.fw_cfg.offset, 0x2000);
+    assert_int_equal(dma_kernel(0x1801, 0x1000), 1);
+    /* What is there still, by DMA and by bytes, and then zeros. */
+    assert_int_equal(dma_kernel(0x1800, 0x1000), 0);
+    assert_int_equal(guest.ram[0x1000], 0x10);
+    assert_int_equal(guest.ram[0x27ff], 0x27);
+    select_key(VMM_FW_CFG_KERNEL_DATA);
+    assert_int_equal(dma(4, 0x17ff, 0), 0);
+    assert_int_equal(read_byte(), 0x27);
+    assert_int_equal(read_byte(), 0);
+    assert_int_equal(guest.fw_cfg.offset, 0x1801);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(dma_kernel(1, 0x1000), 1);
+    /* Nothing of it is asked for. */
+    assert_int_equal(dma_kernel(0, 0x1000), 0);
+    /* The others are as they were. */
+    assert_int_equal(dma(32u << 16 | 8 | 2, 10, 0x3000), 0);
+    assert_memory_equal(guest.ram + 0x3000, "0123456789", 10);
+    stop_catching(&caught);
+    assert_string_equal(caught.text,
+                        "godwit run: fw_cfg: 'some/kernel' for the firmware: "
+                        "the file had 12288 bytes when it was opened, and has "
+                        "10240 now\n");
+    /* As it was: as if nothing had happened. */
+    assert_int_equal(ftruncate(fd, 0x3000), 0);
+    assert_int_equal(dma_kernel(0x2000, 0x1000), 0);
+    assert_int_equal(guest.ram[0x1000], 0);
+}
+
 static void expect_number(uint16_t key, uint64_t expected, unsigned int bytes)
 {
     uint64_t value = 0;
@@ -261,6 +382,8 @@ int main(void)
         TEST(test_fw_cfg__hostile_dma_addresses),
         TEST(test_fw_cfg__nothing_can_be_written),
         TEST(test_fw_cfg__table_is_sound),
+        TEST(test_fw_cfg__part_of_a_file),
+        TEST(test_fw_cfg__file_that_becomes_shorter),
         TEST(test_fw_cfg__basics),
     };
 

@@ -36,13 +36,30 @@ static void make_image(uint8_t *image)
     vmm_put_le32(image + 0x260, 0x3000000);
 }
 
+static int parse(const uint8_t *image, size_t size,
+                 struct vmm_linux_image *ret_parsed, struct gw_error **errp)
+{
+    struct vmm_contents contents = vmm_contents_lend(image, size);
+
+    return vmm_linux_parse(&contents, ret_parsed, errp);
+}
+
+static bool is_image(const uint8_t *image, size_t size)
+{
+    struct vmm_contents contents = vmm_contents_lend(image, size);
+    bool found = false;
+
+    assert_int_equal(vmm_linux_probe(&contents, &found, NULL), 0);
+    return found;
+}
+
 static void expect_refused(const uint8_t *image, size_t size, int code,
                            const char *text)
 {
     struct gw_error *error = NULL;
     struct vmm_linux_image parsed;
 
-    assert_int_equal(vmm_linux_parse(image, size, &parsed, &error), code);
+    assert_int_equal(parse(image, size, &parsed, &error), code);
     assert_non_null(strstr(gw_error_text(error), text));
     gw_error_free(error);
 }
@@ -53,11 +70,11 @@ static void test_linux__parts_of_an_image(void **state)
     uint8_t image[IMAGE_BYTES];
 
     make_image(image);
-    assert_true(vmm_linux_is_image(image, sizeof(image)));
-    assert_int_equal(vmm_linux_parse(image, sizeof(image), &parsed, NULL), 0);
+    assert_true(is_image(image, sizeof(image)));
+    assert_int_equal(parse(image, sizeof(image), &parsed, NULL), 0);
     assert_int_equal(parsed.setup_size, 3 * 512);
-    assert_ptr_equal(parsed.kernel, image + 3 * 512);
-    assert_int_equal(parsed.kernel_size, IMAGE_BYTES - 3 * 512);
+    assert_ptr_equal(parsed.kernel.bytes, image + 3 * 512);
+    assert_int_equal(parsed.kernel.size, IMAGE_BYTES - 3 * 512);
     assert_int_equal(parsed.header_size, 0x26c - 0x1f1);
     assert_int_equal(parsed.protocol, 0x20f);
     assert_int_equal(parsed.initrd_max, 0x7fffffff);
@@ -65,7 +82,7 @@ static void test_linux__parts_of_an_image(void **state)
     assert_int_equal(parsed.run_start, 0x1000000);
     assert_int_equal(parsed.run_end, 0x4000000);
     image[0x1f1] = 0; /* means 4 */
-    assert_int_equal(vmm_linux_parse(image, sizeof(image), &parsed, NULL), 0);
+    assert_int_equal(parse(image, sizeof(image), &parsed, NULL), 0);
     assert_int_equal(parsed.setup_size, 5 * 512);
 }
 
@@ -78,7 +95,7 @@ static void test_linux__what_is_wrong_is_named(void **state)
         expect_refused(image, size, -EBADMSG, "Linux image");
     }
     image[0x202] = 'h';
-    assert_false(vmm_linux_is_image(image, sizeof(image)));
+    assert_false(is_image(image, sizeof(image)));
     expect_refused(image, sizeof(image), -EBADMSG, "not a Linux image");
     make_image(image);
     image[0x206] = 5;
@@ -103,7 +120,7 @@ static void test_linux__a_range_beyond_all_addresses(void **state)
 
     make_image(image);
     vmm_put_le64(image + 0x258, UINT64_MAX - 1);
-    assert_int_equal(vmm_linux_parse(image, sizeof(image), &parsed, NULL), 0);
+    assert_int_equal(parse(image, sizeof(image), &parsed, NULL), 0);
     assert_true(parsed.run_end == UINT64_MAX);
 }
 
@@ -123,7 +140,7 @@ static void test_linux__boot_parameters(void **state)
     uint8_t page[VMM_LINUX_PARAMS_BYTES];
 
     make_image(image);
-    assert_int_equal(vmm_linux_parse(image, sizeof(image), &parsed, NULL), 0);
+    assert_int_equal(parse(image, sizeof(image), &parsed, NULL), 0);
     memset(page, 0xee, sizeof(page));
     vmm_linux_write_params(&parsed, &params, page);
     assert_memory_equal(page + 0x202, "HdrS", 4);

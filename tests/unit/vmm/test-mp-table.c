@@ -141,10 +141,10 @@ static void test_mp_table__is_written_by_a_start_without_acpi(void **state)
 {
     struct vmm_memory_config backing = {.bytes = 16 << 20};
     uint8_t image[4096];
-    struct vmm_boot_config config = {.image = image,
-                                     .image_size = sizeof(image),
-                                     .cmdline = "",
-                                     .mp = {.n_cpus = 4}};
+    struct vmm_boot_config config = {
+        .image = vmm_contents_lend(image, sizeof(image)),
+        .cmdline = "",
+        .mp = {.n_cpus = 4}};
     struct vmm_memory memory;
 
     assert_int_equal(vmm_memory_init(&memory, &backing, NULL), 0);

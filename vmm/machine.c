@@ -1,5 +1,5 @@
 /*
- * Putting the machine together, pausing and resuming it.
+ * Putting the machine together.
  */
 #include "machine.h"
 
@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "machine_run.h"
 #include "platform.h"
 #include "start.h"
 #include "util.h"
@@ -16,111 +17,6 @@
 
 /* The type in the stream: laid out like QEMU's. */
 #define MACHINE_TYPE "microvm"
-
-/*
- * Nothing runs and nothing changes after this. Timers stop first: what they
- * raise the vCPUs still take.
- */
-static void stop_running(struct vmm_machine *machine)
-{
-    vmm_isa_stop(&machine->isa);
-    vmm_vcpus_pause(&machine->vcpus);
-    vmm_virtio_set_pause(&machine->virtio);
-    vmm_serial_stop(&machine->serial);
-    vmm_clock_stop(&machine->clock);
-}
-
-static void go_on_running(struct vmm_machine *machine)
-{
-    vmm_clock_start(&machine->clock);
-    vmm_isa_start(&machine->isa);
-    vmm_serial_start(&machine->serial);
-    vmm_virtio_set_resume(&machine->virtio);
-    vmm_vcpus_resume(&machine->vcpus);
-}
-
-static int pause_locked(struct vmm_machine *machine, struct gw_error **errp)
-{
-    stop_running(machine);
-    return machine->accel->ops->stop(machine->accel, errp);
-}
-
-void vmm_machine_halt(struct vmm_machine *machine, bool read_state)
-{
-    pthread_mutex_lock(&machine->switch_lock);
-    stop_running(machine);
-    if (read_state) {
-        machine->accel->ops->stop(machine->accel, NULL);
-    }
-    pthread_mutex_unlock(&machine->switch_lock);
-}
-
-/* A state that cannot be read is no reason to stop: the guest goes on. */
-static int pause_machine(void *opaque, struct gw_error **errp)
-{
-    struct vmm_machine *machine = opaque;
-    int r;
-
-    pthread_mutex_lock(&machine->switch_lock);
-    r = pause_locked(machine, errp);
-    if (r < 0) {
-        go_on_running(machine);
-    }
-    pthread_mutex_unlock(&machine->switch_lock);
-    return r;
-}
-
-/* A reset that had to wait while a migration had the state in its hands. */
-static bool take_due_reset(struct vmm_machine *machine)
-{
-    bool due = machine->reset_due;
-
-    machine->reset_due = false;
-    return due;
-}
-
-/*
- * The vCPUs get their state before the I/O APIC sends what pends, and all
- * routes are there before the first instruction.
- */
-static int resume_machine(void *opaque, struct gw_error **errp)
-{
-    struct vmm_machine *machine = opaque;
-    bool reset = false;
-    int r;
-
-    pthread_mutex_lock(&machine->switch_lock);
-    vmm_memory_loaded(&machine->memory);
-    r = machine->accel->ops->start(machine->accel, errp);
-    if (r == 0) {
-        vmm_ioapic_restart(&machine->ioapic);
-        vmm_platform_restart(machine);
-        go_on_running(machine);
-        reset = take_due_reset(machine);
-    }
-    pthread_mutex_unlock(&machine->switch_lock);
-    if (reset) {
-        vmm_machine_request_end(machine, VMM_END_RESET);
-    }
-    return r;
-}
-
-static int check_loaded(void *opaque, struct gw_error **errp)
-{
-    struct vmm_machine *machine = opaque;
-    int r;
-
-    pthread_mutex_lock(&machine->switch_lock);
-    r = machine->accel->ops->check(machine->accel, errp);
-    pthread_mutex_unlock(&machine->switch_lock);
-    return r;
-}
-
-static const struct gw_machine_ops machine_ops = {
-    .pause = pause_machine,
-    .resume = resume_machine,
-    .loaded = check_loaded,
-};
 
 static bool serial_put(void *opaque, uint8_t byte)
 {
@@ -264,7 +160,7 @@ static int init_basics(struct vmm_machine *machine,
     if (machine->end_fd < 0) {
         return gw_error_set_errno(errp, -errno, "eventfd");
     }
-    machine->gw = gw_machine_new(MACHINE_TYPE, &machine_ops, machine);
+    machine->gw = gw_machine_new(MACHINE_TYPE, &vmm_machine_ops, machine);
     if (!machine->gw) {
         return gw_error_set_errno(errp, -ENOMEM, "machine");
     }

@@ -163,6 +163,22 @@ int vmm_virtio_queue_read_chain(const struct vmm_virtio_queue *queue,
     return r;
 }
 
+/*
+ * How many of the next `size` bytes from `offset` on are in this part, which
+ * comes off `offset` if they are behind it.
+ */
+static size_t bytes_in(const struct iovec *part, size_t *offset, size_t size)
+{
+    size_t n;
+
+    if (*offset >= part->iov_len) {
+        *offset -= part->iov_len;
+        return 0;
+    }
+    n = part->iov_len - *offset;
+    return n < size ? n : size;
+}
+
 size_t vmm_virtio_chain_read(const struct vmm_virtio_chain *chain,
                              size_t offset, void *data, size_t size)
 {
@@ -171,17 +187,13 @@ size_t vmm_virtio_chain_read(const struct vmm_virtio_chain *chain,
 
     for (unsigned int i = 0; i < chain->n_out && done < size; i++) {
         const struct iovec *part = &chain->iov[i];
-        size_t n;
+        size_t n = bytes_in(part, &offset, size - done);
 
-        if (offset >= part->iov_len) {
-            offset -= part->iov_len;
-            continue;
+        if (n > 0) {
+            memcpy(to + done, (const uint8_t *)part->iov_base + offset, n);
+            done += n;
+            offset = 0;
         }
-        n = part->iov_len - offset;
-        n = n < size - done ? n : size - done;
-        memcpy(to + done, (const uint8_t *)part->iov_base + offset, n);
-        done += n;
-        offset = 0;
     }
     return done;
 }
@@ -196,18 +208,14 @@ size_t vmm_virtio_chain_write(const struct vmm_virtio_chain *chain,
     for (unsigned int i = 0; i < chain->n_in && done < size; i++) {
         const struct iovec *part = &chain->iov[chain->n_out + i];
         uint8_t *to = part->iov_base;
-        size_t n;
+        size_t n = bytes_in(part, &offset, size - done);
 
-        if (offset >= part->iov_len) {
-            offset -= part->iov_len;
-            continue;
+        if (n > 0) {
+            memcpy(to + offset, from + done, n);
+            vmm_memory_wrote(memory, to + offset, n);
+            done += n;
+            offset = 0;
         }
-        n = part->iov_len - offset;
-        n = n < size - done ? n : size - done;
-        memcpy(to + offset, from + done, n);
-        vmm_memory_wrote(memory, to + offset, n);
-        done += n;
-        offset = 0;
     }
     return done;
 }

@@ -166,11 +166,9 @@ static int probe(const struct check *check, struct gw_probe *ret_probe,
     r = gw_channel_probe(check->address,
                          check->options ? check->options->fdsets : NULL, fd,
                          check->settings->direct_io, ret_probe, errp);
-    if (r == 0 && is_mapped(check) && !ret_probe->is_seekable) {
-        r = gw_error_set(errp, -EINVAL,
-                         "Migration requires seekable transport (e.g. file)");
-    }
-    return r;
+    return r < 0 ? r
+                 : gw_settings_check_transport(check->settings,
+                                               ret_probe->is_seekable, errp);
 }
 
 static void check_target(struct check *check)

@@ -409,17 +409,6 @@ static int check_machine(struct gw_machine *machine, struct gw_error **errp)
     return 0;
 }
 
-static int check_seekable(struct gw_migration *m, struct gw_error **errp)
-{
-    if (gw_migration_has(m, GW_CAP_MAPPED_RAM) &&
-        !gw_channel_is_seekable(m->channel)) {
-        return gw_error_set(errp, -EINVAL,
-                            "Migration requires seekable transport "
-                            "(e.g. file)");
-    }
-    return 0;
-}
-
 int gw_incoming_start(struct gw_machine *machine,
                       const struct gw_address *address,
                       const struct gw_settings *settings,
@@ -445,7 +434,8 @@ int gw_incoming_start(struct gw_machine *machine,
                                  &channel, &error);
     if (r == 0) {
         m->channel = channel;
-        r = check_seekable(m, &error);
+        r = gw_settings_check_transport(
+            &m->settings, gw_channel_is_seekable(channel), &error);
     }
     if (r == 0) {
         r = gw_migration_run(m, "gw-incoming", incoming_thread, &error);

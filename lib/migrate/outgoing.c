@@ -261,12 +261,7 @@ int gw_outgoing_check_address(const struct gw_address *address,
     bool may_seek = address->transport == GW_TRANSPORT_FILE ||
                     address->transport == GW_TRANSPORT_FD;
 
-    if (settings->capabilities[GW_CAP_MAPPED_RAM] && !may_seek) {
-        return gw_error_set(errp, -EINVAL,
-                            "Migration requires seekable transport "
-                            "(e.g. file)");
-    }
-    return 0;
+    return gw_settings_check_transport(settings, may_seek, errp);
 }
 
 int gw_outgoing_check_run_state(struct gw_machine *machine,
@@ -304,12 +299,9 @@ static int open_channel(struct gw_migration *m,
     int r = gw_channel_open_outgoing(address, options, m->settings.direct_io,
                                      &m->channel, errp);
 
-    if (r == 0 && gw_migration_has(m, GW_CAP_MAPPED_RAM) &&
-        !gw_channel_is_seekable(m->channel)) {
-        r = gw_error_set(errp, -EINVAL,
-                         "Migration requires seekable transport (e.g. file)");
-    }
-    return r;
+    return r < 0 ? r
+                 : gw_settings_check_transport(
+                       &m->settings, gw_channel_is_seekable(m->channel), errp);
 }
 
 int gw_migration_start(struct gw_machine *machine,

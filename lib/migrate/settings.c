@@ -254,3 +254,13 @@ int gw_settings_check_start(const struct gw_settings *settings,
     }
     return 0;
 }
+
+int gw_settings_check_transport(const struct gw_settings *settings,
+                                bool is_seekable, struct gw_error **errp)
+{
+    if (settings->capabilities[GW_CAP_MAPPED_RAM] && !is_seekable) {
+        return gw_error_set(
+            errp, -EINVAL, "Migration requires seekable transport (e.g. file)");
+    }
+    return 0;
+}

@@ -38,6 +38,11 @@ int gw_parameters_check(const struct gw_settings *settings,
 int gw_settings_check_start(const struct gw_settings *settings,
                             struct gw_error **errp) GW_MUST_CHECK;
 
+/* -EINVAL if mapped-ram is on and the transport cannot seek. */
+int gw_settings_check_transport(const struct gw_settings *settings,
+                                bool is_seekable, struct gw_error **errp)
+    GW_MUST_CHECK;
+
 /* The default of a bool, integer, size or enum parameter. */
 uint64_t gw_parameter_default(const struct gw_parameter_info *info);
 

@@ -25,7 +25,7 @@ static bool preferred(void)
     return supported() && __builtin_cpu_supports("avx512vbmi2");
 }
 
-TARGET static inline __m512i load(const void *at, size_t index)
+TARGET static inline __m512i load(const uint8_t *at, size_t index)
 {
     return _mm512_load_si512((const __m512i *)at + index);
 }
@@ -35,33 +35,22 @@ TARGET static inline bool is_zero(__m512i value)
     return _mm512_test_epi64_mask(value, value) == 0;
 }
 
-/* 256 bytes from `at`, index in units of 64 bytes. */
-TARGET static inline __m512i gather(const void *at, size_t index)
+TARGET static inline bool end_is_zero(const uint8_t *at)
 {
-    __m512i a = _mm512_or_si512(load(at, index), load(at, index + 1));
-    __m512i b = _mm512_or_si512(load(at, index + 2), load(at, index + 3));
+    return is_zero(load(at, 0));
+}
 
-    return _mm512_or_si512(a, b);
+TARGET static inline bool step_is_zero(const uint8_t *at)
+{
+    __m512i a = _mm512_or_si512(load(at, 0), load(at, 1));
+    __m512i b = _mm512_or_si512(load(at, 2), load(at, 3));
+
+    return is_zero(_mm512_or_si512(a, b));
 }
 
 TARGET static bool page_is_zero(const void *page)
 {
-    size_t i;
-
-    /* Most pages with data show it in their first or last bytes. */
-    if (!is_zero(load(page, 0)) || !is_zero(load(page, 63))) {
-        return false;
-    }
-    for (i = 0; i < 64; i += 4) {
-        gw_zero_prefetch(page, GW_ZERO_PAGE_SIZE + i * 64);
-        gw_zero_prefetch(page, GW_ZERO_PAGE_SIZE + i * 64 + 64);
-        gw_zero_prefetch(page, GW_ZERO_PAGE_SIZE + i * 64 + 128);
-        gw_zero_prefetch(page, GW_ZERO_PAGE_SIZE + i * 64 + 192);
-        if (!is_zero(gather(page, i))) {
-            return false;
-        }
-    }
-    return true;
+    return gw_zero_page_with(end_is_zero, sizeof(__m512i), step_is_zero, page);
 }
 
 TARGET static void scan(const void *pages, size_t n_pages,

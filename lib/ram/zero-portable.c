@@ -11,39 +11,31 @@
 /* Guest memory is of any type. */
 typedef uint64_t __attribute__((may_alias)) word;
 
-#define WORDS (GW_ZERO_PAGE_SIZE / sizeof(word))
-
-/* Words per step: two cache lines. */
-#define STEP 16u
-
 static bool supported(void)
 {
     return true;
 }
 
+static bool end_is_zero(const uint8_t *at)
+{
+    return !*(const word *)at;
+}
+
+static bool step_is_zero(const uint8_t *at)
+{
+    const word *words = (const word *)at;
+    word any = 0;
+    size_t i;
+
+    for (i = 0; i < GW_ZERO_STEP / sizeof(word); i++) {
+        any |= words[i];
+    }
+    return !any;
+}
+
 static bool page_is_zero(const void *page)
 {
-    const word *words = page;
-    size_t i;
-    size_t j;
-
-    /* Most pages with data show it in their first or last bytes. */
-    if (words[0] | words[WORDS - 1]) {
-        return false;
-    }
-    for (i = 0; i < WORDS; i += STEP) {
-        word any = 0;
-
-        gw_zero_prefetch(words + i, GW_ZERO_PAGE_SIZE);
-        gw_zero_prefetch(words + i, GW_ZERO_PAGE_SIZE + 64);
-        for (j = 0; j < STEP; j++) {
-            any |= words[i + j];
-        }
-        if (any) {
-            return false;
-        }
-    }
-    return true;
+    return gw_zero_page_with(end_is_zero, sizeof(word), step_is_zero, page);
 }
 
 static void scan(const void *pages, size_t n_pages, unsigned long *ret_zero)

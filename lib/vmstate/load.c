@@ -3,9 +3,7 @@
  *
  * The stream carries values only, so reader and writer must agree on the
  * table; what can be checked is checked: versions, counts, marks, names of
- * subsections. Whether a subsection follows is decided by peeking (stream
- * spec 2.5): the byte 0x05 and a name that begins with the name of the
- * vmstate just read. Anything else belongs to the surroundings and stays.
+ * subsections.
  */
 #include "vmstate/load.h"
 
@@ -15,13 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/util.h"
 #include "vmstate/field.h"
-
-/* Positive results, between functions of this file. */
-enum {
-    NO_SUBSECTION = 1
-};
+#include "vmstate/subsection.h"
 
 /* What stays the same in all of one load. */
 struct load {
@@ -348,107 +341,6 @@ static int load_fields(struct load *load, const struct gw_vmstate *vmstate,
  * ---- Subsections ----
  */
 
-/*
- * The data ends within what may be the head of a subsection. Behind a whole
- * section nothing else begins with this byte, so bytes are missing. Inside of
- * one it may be the value of a field: bytes are missing only if the name
- * begins as it would have to.
- */
-static int short_head(struct load *load, const struct gw_vmstate *vmstate,
-                      const uint8_t *data, size_t size,
-                      const struct gw_path *path, struct gw_error **errp)
-{
-    size_t prefix = strlen(vmstate->name);
-
-    if (load->depth > 1 &&
-        (size < 3 || data[1] < prefix + 1 ||
-         memcmp(data + 2, vmstate->name, gw_min_u64(size - 2, prefix)) != 0)) {
-        return NO_SUBSECTION;
-    }
-    return gw_path_error(path, errp, -ENODATA,
-                         "the data ends within the head of a subsection at "
-                         "offset %#llx",
-                         offset_of(load));
-}
-
-/*
- * Peeks at the head: 0, with the name's length and the name lent, or
- * NO_SUBSECTION. Asks for no more than is needed to decide: on a socket the
- * peer may send nothing further before we answer.
- */
-static int peek_head(struct load *load, const struct gw_vmstate *vmstate,
-                     const struct gw_path *path, const uint8_t **ret_name,
-                     size_t *ret_len, struct gw_error **errp)
-{
-    const uint8_t *data;
-    size_t size, want = 1, next;
-    int r;
-
-    for (;; want = next) {
-        r = gw_input_peek(load->input, want, &data, &size, errp);
-        if (r < 0) {
-            return gw_path_prefix(path, errp, r);
-        }
-        if (size < 1 || data[0] != GW_SUBSECTION_MARK) {
-            return NO_SUBSECTION;
-        }
-        if (size < want) {
-            return short_head(load, vmstate, data, size, path, errp);
-        }
-        next = size < 2 ? 2 : 2 + (size_t)data[1];
-        if (want == next) {
-            break;
-        }
-    }
-    *ret_name = data + 2;
-    *ret_len = data[1];
-    return 0;
-}
-
-/*
- * Reads the name of a following subsection into `name` without consuming it;
- * NO_SUBSECTION if none of this vmstate's follows.
- */
-static int peek_name(struct load *load, const struct gw_vmstate *vmstate,
-                     const struct gw_path *path,
-                     char name[GW_VMSTATE_NAME_MAX + 1], struct gw_error **errp)
-{
-    size_t prefix = strlen(vmstate->name);
-    const uint8_t *data = NULL;
-    size_t len = 0;
-    int r;
-
-    r = peek_head(load, vmstate, path, &data, &len, errp);
-    if (r != 0) {
-        return r;
-    }
-    if (len < prefix + 1 || memcmp(data, vmstate->name, prefix) != 0) {
-        return NO_SUBSECTION;
-    }
-    memcpy(name, data, len);
-    name[len] = '\0';
-    if (strlen(name) != len) {
-        return gw_path_error(path, errp, -EBADMSG,
-                             "the name of the subsection at offset %#llx has "
-                             "a NUL",
-                             offset_of(load));
-    }
-    return 0;
-}
-
-static const struct gw_vmstate *
-find_subsection(const struct gw_vmstate *vmstate, const char *name)
-{
-    const struct gw_vmstate *const *sub = vmstate->subsections;
-
-    for (; sub && *sub; sub++) {
-        if (strcmp((*sub)->name, name) == 0) {
-            return *sub;
-        }
-    }
-    return NULL;
-}
-
 static int load_subsection(struct load *load, const struct gw_vmstate *sub,
                            void *state, const struct gw_path *parent,
                            struct gw_error **errp)
@@ -472,20 +364,14 @@ static int load_subsections(struct load *load, const struct gw_vmstate *vmstate,
                             void *state, const struct gw_path *path,
                             struct gw_error **errp)
 {
-    char name[GW_VMSTATE_NAME_MAX + 1];
     const struct gw_vmstate *sub;
     int r;
 
     for (;;) {
-        r = peek_name(load, vmstate, path, name, errp);
+        r = gw_subsection_peek(load->input, load->depth > 1, vmstate, path,
+                               &sub, errp);
         if (r != 0) {
-            return r == NO_SUBSECTION ? 0 : r;
-        }
-        sub = find_subsection(vmstate, name);
-        if (!sub) {
-            return gw_path_error(path, errp, -EPROTO,
-                                 "unknown subsection '%s' at offset %#llx",
-                                 name, offset_of(load));
+            return r == GW_NO_SUBSECTION ? 0 : r;
         }
         r = load_subsection(load, sub, state, path, errp);
         if (r < 0) {

@@ -108,6 +108,17 @@ void kit_directory_remove(const char *path)
     rmdir(path);
 }
 
+bool kit_has_direct(void)
+{
+    char path[KIT_PATH_SIZE];
+    bool has_direct;
+
+    kit_directory_make(path);
+    has_direct = kit_directory_has_direct(path);
+    kit_directory_remove(path);
+    return has_direct;
+}
+
 unsigned int kit_directory_count(const char *path)
 {
     return count_entries(path) - 2;

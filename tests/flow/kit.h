@@ -2,8 +2,7 @@
  * What the flow tests share: machines of random shape with devices of every
  * kind of field, moved within one process, and a watch on what is left over.
  *
- * Mistakes found by the kit end the program with a message (KIT_CHECK), so
- * that fuzz targets and child processes can use it as well as cmocka tests.
+ * Mistakes found by the kit end the program with a message; see kit-check.h.
  */
 #ifndef GW_TESTS_FLOW_KIT_H
 #define GW_TESTS_FLOW_KIT_H
@@ -19,17 +18,8 @@
 #include <godwit/migration.h>
 #include <godwit/ram.h>
 
+#include "kit-check.h"
 #include "kit-devices.h"
-
-#define KIT_CHECK(condition, ...)                                           \
-    do {                                                                    \
-        if (!(condition)) {                                                 \
-            fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition); \
-            fprintf(stderr, __VA_ARGS__);                                   \
-            fputc('\n', stderr);                                            \
-            abort();                                                        \
-        }                                                                   \
-    } while (0)
 
 #define KIT_PAGE ((uint64_t)GW_TARGET_PAGE_SIZE)
 
@@ -202,6 +192,8 @@ void kit_directory_make(char path[KIT_PATH_SIZE]);
 void kit_directory_make_on_disk(char path[KIT_PATH_SIZE]);
 /* Files in it can be written past the page cache. */
 bool kit_directory_has_direct(const char *path);
+/* Those of kit_directory_make can. */
+bool kit_has_direct(void);
 void kit_directory_remove(const char *path);
 /* Number of entries, names beginning with a dot included. */
 unsigned int kit_directory_count(const char *path);

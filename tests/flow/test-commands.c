@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -13,22 +12,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include <godwit/godwit.h>
 
-enum {
-    TIMEOUT_MS = 10000,
-};
+#include "kit-monitor.h"
 
 struct world {
-    struct gw_machine *machine;
-    struct gw_control *control;
-    int client; /* our end of a QMP socket, or -1 */
-    FILE *lines;
+    struct kit_box box;
+    struct kit_client client;
     char calls[256];   /* what was called, in order */
     atomic_int result; /* of resets and commands; read by the monitor */
 };
@@ -80,22 +73,18 @@ static int set_up(void **state)
 {
     struct world *w = calloc(1, sizeof(*w));
 
-    w->client = -1;
-    w->machine = gw_machine_new("box", &machine_ops, w);
-    w->control = gw_control_new(w->machine, NULL, NULL);
     *state = w;
-    return w->control ? 0 : -1;
+    kit_client_init(&w->client, -1);
+    kit_box_init(&w->box, &machine_ops, NULL, w);
+    return 0;
 }
 
 static int tear_down(void **state)
 {
     struct world *w = *state;
 
-    gw_control_free(w->control);
-    gw_machine_free(w->machine);
-    if (w->lines) {
-        fclose(w->lines);
-    }
+    kit_box_deinit(&w->box);
+    kit_client_deinit(&w->client);
     free(w);
     return 0;
 }
@@ -172,14 +161,14 @@ static const struct gw_command commands[] = {
 static void add(struct world *w)
 {
     assert_int_equal(gw_control_add_commands(
-                         w->control, commands,
+                         w->box.control, commands,
                          sizeof(commands) / sizeof(commands[0]), w, NULL),
                      0);
 }
 
 static void expect(struct world *w, const char *line, const char *expected)
 {
-    char *output = gw_hmp_execute(w->control, line);
+    char *output = gw_hmp_execute(w->box.control, line);
 
     if (strcmp(output, expected) != 0) {
         fail_msg("'%s' prints '%s' and not '%s'", line, output, expected);
@@ -233,39 +222,26 @@ static void test_added__help(void **state)
     expect(w, "help balloon", "balloon target -- set the memory\n");
     expect(w, "help info all", "info all text flag [n] -- show all\n");
     expect(w, "help silent", "unknown command: 'silent'\n");
-    output = gw_hmp_execute(w->control, "help");
+    output = gw_hmp_execute(w->box.control, "help");
     assert_non_null(strstr(output, "\nballoon target -- set the memory\n"));
     assert_null(strstr(output, "show all"));
     free(output);
-    output = gw_hmp_execute(w->control, "info");
+    output = gw_hmp_execute(w->box.control, "info");
     assert_non_null(strstr(output, "info all text flag [n] -- show all\n"));
     assert_null(strstr(output, "balloon"));
     free(output);
 }
 
-static void connect_client(struct world *w)
-{
-    int fds[2];
-
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds),
-                     0);
-    assert_int_equal(gw_qmp_attach(w->control, fds[0], fds[0], NULL), 0);
-    w->client = fds[1];
-    w->lines = fdopen(fds[1], "r");
-}
-
 /* What the monitor says to a request, or to nothing. */
 static void ask(struct world *w, const char *request, const char *expected)
 {
-    struct pollfd input = {.fd = w->client, .events = POLLIN};
-    char line[4096];
+    const char *line;
 
     if (request) {
-        assert_int_equal(send(w->client, request, strlen(request), 0),
-                         strlen(request));
+        kit_client_send(&w->client, request);
     }
-    assert_int_equal(poll(&input, 1, TIMEOUT_MS), 1);
-    assert_non_null(fgets(line, sizeof(line), w->lines));
+    line = kit_client_receive(&w->client);
+    assert_non_null(line);
     assert_non_null(strstr(line, expected));
 }
 
@@ -274,7 +250,7 @@ static void test_added__requests_of_qmp(void **state)
     struct world *w = *state;
 
     add(w);
-    connect_client(w);
+    kit_client_attach(&w->client, w->box.control);
     ask(w, NULL, "{\"QMP\"");
     ask(w, "{'execute':'balloon','arguments':{'value':1}}",
         "Expecting capabilities negotiation");
@@ -312,8 +288,8 @@ static void refuse(struct world *w, const struct gw_command *command, int code,
 {
     struct gw_error *error = NULL;
 
-    assert_int_equal(gw_control_add_commands(w->control, command, 1, w, &error),
-                     code);
+    assert_int_equal(
+        gw_control_add_commands(w->box.control, command, 1, w, &error), code);
     assert_string_equal(gw_error_text(error), text);
     gw_error_free(error);
 }
@@ -343,7 +319,7 @@ static void test_added__what_is_refused(void **state)
            "command '' with 0 arguments, expected a name and at most 4");
     refuse(w, &bad[6], -EINVAL,
            "command 'many' with 5 arguments, expected a name and at most 4");
-    connect_client(w);
+    kit_client_attach(&w->client, w->box.control);
     refuse(w, &bad[7], -EBUSY,
            "commands are added before monitors are attached");
 }
@@ -367,11 +343,11 @@ static void test_events__of_the_machine(void **state)
     struct world *w = *state;
     size_t i;
 
-    connect_client(w);
+    kit_client_attach(&w->client, w->box.control);
     ask(w, NULL, "{\"QMP\"");
     ask(w, "{'execute':'qmp_capabilities'}", "{\"return\": {}}");
     for (i = 0; i < 3; i++) {
-        gw_machine_emit(w->machine, &events[i]);
+        gw_machine_emit(w->box.machine, &events[i]);
         ask(w, NULL, expected[i]);
     }
 }
@@ -379,19 +355,21 @@ static void test_events__of_the_machine(void **state)
 static int reset(struct world *w, struct gw_error **errp)
 {
     w->calls[0] = '\0';
-    return gw_machine_reset(w->machine, "guest-reset", true, do_reset, w, errp);
+    return gw_machine_reset(w->box.machine, "guest-reset", true, do_reset, w,
+                            errp);
 }
 
 static void test_reset__of_a_guest_that_runs(void **state)
 {
     struct world *w = *state;
 
-    assert_int_equal(gw_machine_cont(w->machine, NULL), 0);
-    assert_int_equal(gw_machine_add_listener(w->machine, on_event, w), 0);
+    assert_int_equal(gw_machine_cont(w->box.machine, NULL), 0);
+    assert_int_equal(gw_machine_add_listener(w->box.machine, on_event, w), 0);
     assert_int_equal(reset(w, NULL), 0);
     assert_string_equal(w->calls, "pause RESET reset resume ");
-    assert_int_equal(gw_machine_run_state(w->machine), GW_RUN_STATE_RUNNING);
-    gw_machine_remove_listener(w->machine, on_event, w);
+    assert_int_equal(gw_machine_run_state(w->box.machine),
+                     GW_RUN_STATE_RUNNING);
+    gw_machine_remove_listener(w->box.machine, on_event, w);
 }
 
 static void test_reset__of_a_machine_that_stands(void **state)
@@ -401,33 +379,35 @@ static void test_reset__of_a_machine_that_stands(void **state)
     struct world *w = *state;
     size_t i;
 
-    assert_int_equal(gw_machine_add_listener(w->machine, on_event, w), 0);
+    assert_int_equal(gw_machine_add_listener(w->box.machine, on_event, w), 0);
     assert_int_equal(reset(w, NULL), 0);
     assert_string_equal(w->calls, "RESET reset ");
-    assert_int_equal(gw_machine_run_state(w->machine), GW_RUN_STATE_PRELAUNCH);
+    assert_int_equal(gw_machine_run_state(w->box.machine),
+                     GW_RUN_STATE_PRELAUNCH);
     for (i = 0; i < 2; i++) {
-        assert_int_equal(gw_machine_cont(w->machine, NULL), 0);
-        gw_machine_guest_stopped(w->machine, ended[i]);
-        assert_int_equal(gw_machine_cont(w->machine, NULL), -EINVAL);
+        assert_int_equal(gw_machine_cont(w->box.machine, NULL), 0);
+        gw_machine_guest_stopped(w->box.machine, ended[i]);
+        assert_int_equal(gw_machine_cont(w->box.machine, NULL), -EINVAL);
         assert_int_equal(reset(w, NULL), 0);
         assert_string_equal(w->calls, "RESET reset ");
-        assert_int_equal(gw_machine_run_state(w->machine),
+        assert_int_equal(gw_machine_run_state(w->box.machine),
                          GW_RUN_STATE_PRELAUNCH);
     }
-    assert_int_equal(gw_machine_cont(w->machine, NULL), 0);
-    gw_machine_remove_listener(w->machine, on_event, w);
+    assert_int_equal(gw_machine_cont(w->box.machine, NULL), 0);
+    gw_machine_remove_listener(w->box.machine, on_event, w);
 }
 
 static void test_reset__while_a_guest_is_to_come(void **state)
 {
     struct world *w = *state;
 
-    assert_int_equal(gw_machine_add_listener(w->machine, on_event, w), 0);
-    assert_int_equal(gw_machine_expect_incoming(w->machine, NULL), 0);
+    assert_int_equal(gw_machine_add_listener(w->box.machine, on_event, w), 0);
+    assert_int_equal(gw_machine_expect_incoming(w->box.machine, NULL), 0);
     assert_int_equal(reset(w, NULL), 0);
     assert_string_equal(w->calls, "RESET ");
-    assert_int_equal(gw_machine_run_state(w->machine), GW_RUN_STATE_INMIGRATE);
-    gw_machine_remove_listener(w->machine, on_event, w);
+    assert_int_equal(gw_machine_run_state(w->box.machine),
+                     GW_RUN_STATE_INMIGRATE);
+    gw_machine_remove_listener(w->box.machine, on_event, w);
 }
 
 static void test_reset__that_fails(void **state)
@@ -435,21 +415,22 @@ static void test_reset__that_fails(void **state)
     struct world *w = *state;
     struct gw_error *error = NULL;
 
-    assert_int_equal(gw_machine_cont(w->machine, NULL), 0);
-    assert_int_equal(gw_machine_add_listener(w->machine, on_event, w), 0);
+    assert_int_equal(gw_machine_cont(w->box.machine, NULL), 0);
+    assert_int_equal(gw_machine_add_listener(w->box.machine, on_event, w), 0);
     w->result = -ENOENT;
     assert_int_equal(reset(w, &error), -ENOENT);
     assert_string_equal(gw_error_text(error),
                         "cannot reset the machine: no kernel");
     gw_error_free(error);
     assert_string_equal(w->calls, "pause RESET reset STOP ");
-    assert_int_equal(gw_machine_run_state(w->machine),
+    assert_int_equal(gw_machine_run_state(w->box.machine),
                      GW_RUN_STATE_INTERNAL_ERROR);
     /* The next one may go well. */
     w->result = 0;
     assert_int_equal(reset(w, NULL), 0);
-    assert_int_equal(gw_machine_run_state(w->machine), GW_RUN_STATE_PRELAUNCH);
-    gw_machine_remove_listener(w->machine, on_event, w);
+    assert_int_equal(gw_machine_run_state(w->box.machine),
+                     GW_RUN_STATE_PRELAUNCH);
+    gw_machine_remove_listener(w->box.machine, on_event, w);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)

@@ -2,7 +2,6 @@
  * A check before a move, over QMP: what a machine says of itself, what it
  * says of its saved file, and what would stop it from being saved.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -13,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,9 +19,8 @@
 
 #include <godwit/godwit.h>
 
-enum {
-    RAM_SIZE = 1024 * 1024,
-};
+#include "kit-monitor.h"
+#include "kit.h"
 
 struct led {
     uint8_t on;
@@ -63,41 +60,15 @@ static const struct gw_vmstate led_vmstate = {
 };
 
 struct world {
-    struct gw_machine *machine;
-    struct gw_control *control;
-    struct gw_ram_block *ram;
+    struct kit_box box;
+    struct kit_client client;
     struct led led;
-    FILE *in;     /* from the QMP server */
-    int out;      /* to it */
-    char *line;   /* the last one that came */
-    size_t size;  /* of its memory */
-    char dir[64]; /* a folder for files */
 };
 
-static int do_nothing(void *opaque, struct gw_error **errp)
-{
-    (void)opaque;
-    (void)errp;
-    return 0;
-}
-
-static const struct gw_machine_ops machine_ops = {.pause = do_nothing,
-                                                  .resume = do_nothing};
-
-/* Sends a request (' for "); its reply without the line's end. */
+/* The reply to a request (' for "), without the line's end. */
 static const char *ask(struct world *w, const char *request)
 {
-    ssize_t n;
-
-    assert_int_equal(send(w->out, request, strlen(request), MSG_NOSIGNAL),
-                     strlen(request));
-    do {
-        n = getline(&w->line, &w->size, w->in);
-        assert_true(n > 2);
-        w->line[n - 2] = '\0';
-    } while (strncmp(w->line, "{\"return\"", 9) != 0 &&
-             strncmp(w->line, "{\"error\"", 8) != 0);
-    return w->line;
+    return kit_client_ask(&w->client, request);
 }
 
 static void expect(struct world *w, const char *request, const char *reply)
@@ -105,72 +76,26 @@ static void expect(struct world *w, const char *request, const char *reply)
     assert_string_equal(ask(w, request), reply);
 }
 
-static void connect_client(struct world *w)
-{
-    int fds[2];
-
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds),
-                     0);
-    assert_int_equal(gw_qmp_attach(w->control, fds[0], fds[0], NULL), 0);
-    w->out = fds[1];
-    w->in = fdopen(fds[1], "r");
-    assert_non_null(w->in);
-    expect(w, "{'execute':'qmp_capabilities'}", "{\"return\": {}}");
-}
-
-static void make_machine(struct world *w)
-{
-    struct gw_ram_attr attr =
-        GW_RAM_ATTR(.idstr = "ram", .used_length = RAM_SIZE);
-
-    w->machine = gw_machine_new("box", &machine_ops, w);
-    assert_non_null(w->machine);
-    assert_int_equal(gw_ram_block_add(w->machine, &attr, &w->ram, NULL), 0);
-    assert_int_equal(gw_machine_add_device(w->machine, &led_vmstate, "bus", 3,
-                                           &w->led, NULL, NULL),
-                     0);
-    w->control = gw_control_new(w->machine, NULL, NULL);
-    assert_non_null(w->control);
-}
-
 static int set_up(void **state)
 {
     struct world *w = calloc(1, sizeof(*w));
 
     *state = w;
-    snprintf(w->dir, sizeof(w->dir), "/tmp/godwit-test-XXXXXX");
-    assert_non_null(mkdtemp(w->dir));
-    make_machine(w);
-    connect_client(w);
+    kit_box_init(&w->box, &kit_box_still, NULL, NULL);
+    assert_int_equal(gw_machine_add_device(w->box.machine, &led_vmstate, "bus",
+                                           3, &w->led, NULL, NULL),
+                     0);
+    kit_client_attach(&w->client, w->box.control);
+    expect(w, "{'execute':'qmp_capabilities'}", "{\"return\": {}}");
     return 0;
-}
-
-static size_t count_files(const char *path)
-{
-    DIR *dir = opendir(path);
-    struct dirent *entry;
-    size_t n = 0;
-
-    assert_non_null(dir);
-    while ((entry = readdir(dir))) {
-        n += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..");
-    }
-    closedir(dir);
-    return n;
 }
 
 static int tear_down(void **state)
 {
     struct world *w = *state;
-    char path[96];
 
-    gw_control_free(w->control);
-    gw_machine_free(w->machine);
-    fclose(w->in);
-    snprintf(path, sizeof(path), "%s/a.mig", w->dir);
-    unlink(path);
-    assert_int_equal(rmdir(w->dir), 0);
-    free(w->line);
+    kit_box_deinit(&w->box);
+    kit_client_deinit(&w->client);
     free(w);
     return 0;
 }
@@ -222,15 +147,15 @@ static void test_compat__a_machine_describes_itself(void **state)
     assert_null(strstr(text, " \"uuid\":"));
     assert_null(strstr(text, "cpuid"));
 
-    gw_machine_set_uuid(w->machine, uuid);
-    assert_int_equal(gw_machine_set_cpuid(w->machine, &leaf, 1), 0);
-    assert_non_null(gw_machine_block(w->machine, "a disk"));
+    gw_machine_set_uuid(w->box.machine, uuid);
+    assert_int_equal(gw_machine_set_cpuid(w->box.machine, &leaf, 1), 0);
+    assert_non_null(gw_machine_block(w->box.machine, "a disk"));
     text = ask(w, "{'execute':'x-query-machine-description'}");
     expect_part(text, "\"uuid\": \"00112233-4455-6677-8899-aabbccddeeff\"");
     expect_part(text, "\"blockers\": [\"a disk\"]");
     expect_part(text, "\"cpuid\": [{\"leaf\": 1, \"subleaf\": 0, \"eax\": 2, "
                       "\"ebx\": 3, \"ecx\": 4, \"edx\": 4294967295}]");
-    assert_int_equal(gw_machine_set_cpuid(w->machine, NULL, 0), 0);
+    assert_int_equal(gw_machine_set_cpuid(w->box.machine, NULL, 0), 0);
     assert_null(
         strstr(ask(w, "{'execute':'x-query-machine-description'}"), "cpuid"));
 }
@@ -263,27 +188,25 @@ static void expect_fits(const struct gw_compat_machine *a,
     gw_compat_report_free(report);
 }
 
-static void save(struct world *w, char path[96], bool mapped)
+static void save(struct world *w, bool mapped)
 {
     struct gw_settings settings;
     char uri[128];
 
-    snprintf(path, 96, "%s/a.mig", w->dir);
-    snprintf(uri, sizeof(uri), "file:%s", path);
+    snprintf(uri, sizeof(uri), "file:%s", w->box.path);
     assert_int_equal(gw_settings_init(&settings), 0);
     settings.capabilities[GW_CAP_MAPPED_RAM] = mapped;
-    assert_int_equal(gw_save(w->machine, uri, &settings, NULL), 0);
+    assert_int_equal(gw_save(w->box.machine, uri, &settings, NULL), 0);
     gw_settings_deinit(&settings);
 }
 
 static void check_saved(struct world *w, bool mapped)
 {
     struct gw_compat_machine *live = NULL, *file = NULL;
-    char path[96];
 
     w->led.color = 7; /* so that the subsection is sent */
-    save(w, path, mapped);
-    assert_int_equal(gw_compat_machine_read(path, 0, &file, NULL), 0);
+    save(w, mapped);
+    assert_int_equal(gw_compat_machine_read(w->box.path, 0, &file, NULL), 0);
     assert_int_equal(gw_compat_machine_source(file), GW_COMPAT_FILE);
     assert_string_equal(gw_compat_machine_name(file), "box");
     live = describe(w);
@@ -324,7 +247,7 @@ static const char *check_uri(struct world *w, const char *uri)
 
     snprintf(request, sizeof(request),
              "{'execute':'x-migrate-check','arguments':{'uri':'%.*s%s%s'}}",
-             at ? (int)(at - uri) : (int)strlen(uri), uri, at ? w->dir : "",
+             at ? (int)(at - uri) : (int)strlen(uri), uri, at ? w->box.dir : "",
              at ? at + 2 : "");
     return ask(w, request);
 }
@@ -334,33 +257,33 @@ static void test_check__nothing_would(void **state)
     struct world *w = *state;
 
     assert_string_equal(check_uri(w, "file:%s/a.mig"), "{\"return\": []}");
-    assert_int_equal(count_files(w->dir), 0);
-    assert_int_equal(gw_machine_run_state(w->machine), GW_RUN_STATE_PRELAUNCH);
+    assert_int_equal(kit_directory_count(w->box.dir), 0);
+    assert_int_equal(gw_machine_run_state(w->box.machine),
+                     GW_RUN_STATE_PRELAUNCH);
 }
 
 static void test_check__an_existing_file_stays_as_it_is(void **state)
 {
     struct world *w = *state;
-    char path[96];
     struct stat before, after;
 
-    save(w, path, false);
-    assert_int_equal(stat(path, &before), 0);
+    save(w, false);
+    assert_int_equal(stat(w->box.path, &before), 0);
     expect_part(check_uri(w, "file:%s/a.mig,offset=4096"), "return");
     expect_part(check_uri(w, "file:%s/a.mig"), "return");
-    assert_int_equal(stat(path, &after), 0);
+    assert_int_equal(stat(w->box.path, &after), 0);
     assert_int_equal(before.st_size, after.st_size);
     assert_int_equal(before.st_ino, after.st_ino);
     assert_int_equal(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
-    assert_int_equal(count_files(w->dir), 1);
+    assert_int_equal(kit_directory_count(w->box.dir), 1);
 }
 
 static void test_check__all_reasons_are_told(void **state)
 {
     struct world *w = *state;
 
-    assert_non_null(gw_machine_block(w->machine, "one"));
-    assert_non_null(gw_machine_block(w->machine, "two"));
+    assert_non_null(gw_machine_block(w->box.machine, "one"));
+    assert_non_null(gw_machine_block(w->box.machine, "two"));
     expect(w,
            "{'execute':'migrate-set-parameters','arguments':{'direct-io':"
            "true}}",
@@ -400,9 +323,8 @@ static void test_check__addresses(void **state)
 static void test_check__run_states(void **state)
 {
     struct world *w = *state;
-    char path[96];
 
-    save(w, path, false);
+    save(w, false);
     assert_string_equal(check_uri(w, "file:%s/b.mig"),
                         "{\"return\": [\"Can't migrate the vm that was paused "
                         "due to previous migration\"]}");
@@ -425,18 +347,18 @@ static void test_check__descriptors(void **state)
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
     address.fd_name = name;
     snprintf(name, sizeof(name), "%d", fds[1]);
-    assert_int_equal(gw_migration_check(w->machine, &address, &settings, NULL,
-                                        keep_reason, reason),
+    assert_int_equal(gw_migration_check(w->box.machine, &address, &settings,
+                                        NULL, keep_reason, reason),
                      0);
     settings.capabilities[GW_CAP_MAPPED_RAM] = true;
-    assert_int_equal(gw_migration_check(w->machine, &address, &settings, NULL,
-                                        keep_reason, reason),
+    assert_int_equal(gw_migration_check(w->box.machine, &address, &settings,
+                                        NULL, keep_reason, reason),
                      1);
     assert_string_equal(reason,
                         "Migration requires seekable transport (e.g. file)");
     snprintf(name, sizeof(name), "%d", fds[0]);
-    assert_int_equal(gw_migration_check(w->machine, &address, &settings, NULL,
-                                        keep_reason, reason),
+    assert_int_equal(gw_migration_check(w->box.machine, &address, &settings,
+                                        NULL, keep_reason, reason),
                      1);
     expect_part(reason, "is not open for writing");
     close(fds[0]);
@@ -449,16 +371,16 @@ static void test_check__room_for_what_was_touched(void **state)
     struct world *w = *state;
     const char *reply;
 
-    if (mount("tmpfs", w->dir, "tmpfs", 0, "size=65536") < 0) {
+    if (mount("tmpfs", w->box.dir, "tmpfs", 0, "size=65536") < 0) {
         print_message("a file system cannot be mounted here: %s\n",
                       strerror(errno));
         skip();
     }
     /* Nothing was touched: there is room for it. */
     assert_string_equal(check_uri(w, "file:%s/a.mig"), "{\"return\": []}");
-    memset(gw_ram_block_host(w->ram), 1, RAM_SIZE / 2);
+    memset(gw_ram_block_host(w->box.ram), 1, KIT_BOX_RAM_SIZE / 2);
     reply = check_uri(w, "file:%s/a.mig");
-    assert_int_equal(umount(w->dir), 0);
+    assert_int_equal(umount(w->box.dir), 0);
     assert_string_equal(reply,
                         "{\"return\": [\"up to 524288 bytes of RAM are to be "
                         "saved, and there is room for 65536\"]}");

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -21,11 +20,10 @@
 #include <cmocka.h>
 
 #include "base/util.h"
+#include "kit-child.h"
 #include "kit.h"
 
 #define MIB (UINT64_C(1) << 20)
-/* Exit status of a child that could not set the stage. */
-#define CANNOT 77
 
 /* Two machines of one shape: what the old file holds, and what is saved. */
 struct scene {
@@ -124,10 +122,8 @@ static void check_fails(struct scene *s, int code, const char *word)
 /* Runs `body` in a child, which may change limits and mounts. */
 static void in_child(int (*body)(struct scene *s), bool mapped)
 {
-    pid_t pid = fork();
-    int status;
+    pid_t pid = kit_child_fork();
 
-    KIT_CHECK(pid >= 0, "cannot fork");
     if (pid == 0) {
         struct scene s;
         int result;
@@ -135,14 +131,11 @@ static void in_child(int (*body)(struct scene *s), bool mapped)
         scene_init(&s, mapped);
         result = body(&s);
         scene_deinit(&s);
-        fflush(NULL);
-        _exit(result);
+        kit_child_exit(result);
     }
-    KIT_CHECK(waitpid(pid, &status, 0) == pid, "cannot wait");
-    if (WIFEXITED(status) && WEXITSTATUS(status) == CANNOT) {
+    if (!kit_child_wait(pid)) {
         skip();
     }
-    KIT_CHECK(status == 0, "the child ended with status %d", status);
 }
 
 static int fill_disk(struct scene *s)
@@ -150,13 +143,9 @@ static int fill_disk(struct scene *s)
     struct kit_footprint before = kit_footprint_take();
 
     kit_directory_make(s->directory);
-    /* A mount that only this process sees, and that ends with it. */
-    if (unshare(CLONE_NEWNS) < 0 ||
-        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-        mount("none", s->directory, "tmpfs", 0, "size=8m") < 0) {
-        print_message("cannot mount a small tmpfs: %s\n", strerror(errno));
+    if (!kit_child_mount(s->directory, "size=8m")) {
         rmdir(s->directory);
-        return CANNOT;
+        return KIT_CANNOT;
     }
     scene_save_old(s);
     check_fails(s, -ENOSPC, "No space left");
@@ -316,10 +305,9 @@ static void test_failed_save__reader_ends(void **state)
 /* The child saves and is killed on the way. */
 static void kill_saver(struct scene *s, useconds_t delay)
 {
-    pid_t pid = fork();
+    pid_t pid = kit_child_fork();
     int status;
 
-    KIT_CHECK(pid >= 0, "cannot fork");
     if (pid == 0) {
         _exit(kit_save(&s->new, s->uri, s->mapped, NULL) == 0 ? 0 : 1);
     }

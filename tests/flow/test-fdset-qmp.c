@@ -2,10 +2,7 @@
  * Migrations through sets of descriptors: QMP's commands, saves and restores
  * through /dev/fdset/N, and a thousand attempts that must leave nothing open.
  */
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,23 +19,20 @@
 
 #include <godwit/godwit.h>
 
+#include "kit-monitor.h"
+#include "kit.h"
+
 enum {
-    RAM_SIZE = 1024 * 1024,
     PAGE = 4096,
-    TIMEOUT_MS = 20000,
     N_ATTEMPTS = 1000,
 };
 
 /* A machine with a control object and one QMP client. */
 struct world {
-    struct gw_machine *machine;
-    struct gw_control *control;
-    struct gw_ram_block *ram;
-    int client;
-    char line[4096];      /* the last line received */
+    struct kit_box box;
+    struct kit_client client;
     atomic_bool is_gated; /* a pause waits for ... */
     sem_t gate;           /* ... this */
-    char dir[64], path[96];
 };
 
 static int do_pause(void *opaque, struct gw_error **errp)
@@ -62,46 +55,14 @@ static int do_resume(void *opaque, struct gw_error **errp)
 static const struct gw_machine_ops machine_ops = {.pause = do_pause,
                                                   .resume = do_resume};
 
-static void connect_client(struct world *w)
-{
-    int fds[2];
-
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds),
-                     0);
-    assert_int_equal(gw_qmp_attach(w->control, fds[0], fds[0], NULL), 0);
-    w->client = fds[1];
-}
-
-static void make_machine(struct world *w)
-{
-    struct gw_ram_attr attr =
-        GW_RAM_ATTR(.idstr = "ram", .used_length = RAM_SIZE);
-
-    w->machine = gw_machine_new("box", &machine_ops, w);
-    assert_non_null(w->machine);
-    assert_int_equal(gw_ram_block_add(w->machine, &attr, &w->ram, NULL), 0);
-    w->control = gw_control_new(w->machine, NULL, NULL);
-    assert_non_null(w->control);
-    connect_client(w);
-}
-
-static void end_machine(struct world *w)
-{
-    w->control = gw_control_free(w->control);
-    w->machine = gw_machine_free(w->machine);
-    close(w->client);
-}
-
 static int set_up(void **state)
 {
     struct world *w = calloc(1, sizeof(*w));
 
     *state = w;
     sem_init(&w->gate, 0, 0);
-    snprintf(w->dir, sizeof(w->dir), "/tmp/godwit-test-XXXXXX");
-    assert_non_null(mkdtemp(w->dir));
-    snprintf(w->path, sizeof(w->path), "%s/a.mig", w->dir);
-    make_machine(w);
+    kit_box_init(&w->box, &machine_ops, NULL, w);
+    kit_client_attach(&w->client, w->box.control);
     return 0;
 }
 
@@ -109,69 +70,16 @@ static int tear_down(void **state)
 {
     struct world *w = *state;
 
-    end_machine(w);
+    kit_box_deinit(&w->box);
+    kit_client_deinit(&w->client);
     sem_destroy(&w->gate);
-    unlink(w->path);
-    assert_int_equal(rmdir(w->dir), 0);
     free(w);
     return 0;
 }
 
-/* One line without its end, into w->line; byte by byte: lines are few. */
-static void receive_line(struct world *w)
-{
-    struct pollfd input = {.fd = w->client, .events = POLLIN};
-    size_t n = 0;
-
-    while (n < sizeof(w->line) - 1) {
-        if (poll(&input, 1, TIMEOUT_MS) != 1 ||
-            read(w->client, &w->line[n], 1) != 1) {
-            fail_msg("no line comes");
-        }
-        if (w->line[n] == '\n') {
-            break;
-        }
-        n += w->line[n] != '\r';
-    }
-    w->line[n] = '\0';
-}
-
-/* The answer to what was sent; events before it are passed over. */
-static const char *receive_answer(struct world *w)
-{
-    do {
-        receive_line(w);
-    } while (strncmp(w->line, "{\"timestamp\"", 12) == 0);
-    return w->line;
-}
-
-static void send_request(struct world *w, const char *text, int fd)
-{
-    struct iovec piece = {.iov_base = (void *)(uintptr_t)text,
-                          .iov_len = strlen(text)};
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr header;
-    } rights = {{0}};
-    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
-    struct cmsghdr *header;
-
-    if (fd >= 0) {
-        message.msg_control = rights.bytes;
-        message.msg_controllen = sizeof(rights.bytes);
-        header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(fd));
-        memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-    }
-    assert_int_equal(sendmsg(w->client, &message, MSG_NOSIGNAL), strlen(text));
-}
-
 static void ask(struct world *w, const char *request, const char *expected)
 {
-    send_request(w, request, -1);
-    assert_string_equal(receive_answer(w), expected);
+    assert_string_equal(kit_client_ask(&w->client, request), expected);
 }
 
 #define EMPTY "{\"return\": {}}"
@@ -182,7 +90,6 @@ static void ask(struct world *w, const char *request, const char *expected)
 
 static void negotiate(struct world *w)
 {
-    receive_line(w);
     ask(w, "{'execute':'qmp_capabilities'}", EMPTY);
 }
 
@@ -190,19 +97,20 @@ static void negotiate(struct world *w)
 static int add_fd(struct world *w, const char *arguments, int64_t set, int fd)
 {
     char request[256];
+    const char *answer;
     long long told_set;
     int told_fd, n = 0;
 
     assert_true(fd >= 0);
     snprintf(request, sizeof(request), "{'execute':'add-fd','arguments':{%s}}",
              arguments);
-    send_request(w, request, fd);
+    kit_client_send_fd(&w->client, request, fd);
     close(fd);
-    receive_answer(w);
-    sscanf(w->line, "{\"return\": {\"fd\": %d, \"fdset-id\": %lld}}%n",
-           &told_fd, &told_set, &n);
+    answer = kit_client_answer(&w->client);
+    sscanf(answer, "{\"return\": {\"fd\": %d, \"fdset-id\": %lld}}%n", &told_fd,
+           &told_set, &n);
     if (n == 0) {
-        fail_msg("add-fd: %s", w->line);
+        fail_msg("add-fd: %s", answer);
     }
     assert_int_equal(told_set, set);
     return told_fd;
@@ -210,23 +118,7 @@ static int add_fd(struct world *w, const char *arguments, int64_t set, int fd)
 
 static int open_path(struct world *w, int flags)
 {
-    return open(w->path, flags | O_CREAT | O_CLOEXEC, 0600);
-}
-
-static void wait_status(struct world *w, const char *status)
-{
-    char wanted[64];
-    int left = TIMEOUT_MS / 5;
-
-    snprintf(wanted, sizeof(wanted), "\"status\": \"%s\"", status);
-    do {
-        send_request(w, "{'execute':'query-migrate'}", -1);
-        if (strstr(receive_answer(w), wanted)) {
-            return;
-        }
-        usleep(5000);
-    } while (left-- > 0);
-    fail_msg("not '%s' in time: %s", status, w->line);
+    return open(w->box.path, flags | O_CREAT | O_CLOEXEC, 0600);
 }
 
 static void test_add_fd__checks_its_arguments(void **state)
@@ -239,8 +131,9 @@ static void test_add_fd__checks_its_arguments(void **state)
         ERROR("No file descriptor supplied via SCM_RIGHTS"));
     ask(w, "{'execute':'add-fd','arguments':{'fdset-id':-1}}",
         ERROR("No file descriptor supplied via SCM_RIGHTS"));
-    send_request(w, "{'execute':'add-fd','arguments':{'fdset-id':-1}}", fd);
-    assert_string_equal(receive_answer(w),
+    kit_client_send_fd(&w->client,
+                       "{'execute':'add-fd','arguments':{'fdset-id':-1}}", fd);
+    assert_string_equal(kit_client_answer(&w->client),
                         ERROR("Parameter 'fdset-id' expects a non-negative "
                               "value"));
     /* The descriptor went with it. */
@@ -270,8 +163,8 @@ static void test_fdsets__are_added_listed_removed(void **state)
              a, c, b);
     ask(w, QUERY, expected);
     /* A client that goes takes nothing with it. */
-    close(w->client);
-    connect_client(w);
+    kit_client_deinit(&w->client);
+    kit_client_attach(&w->client, w->box.control);
     negotiate(w);
     ask(w, QUERY, expected);
     ask(w, "{'execute':'remove-fd','arguments':{'fdset-id':77}}",
@@ -296,10 +189,10 @@ static void set_mapped(struct world *w)
 /* Each page its own number, every third none. */
 static void fill_ram(struct world *w)
 {
-    uint8_t *host = gw_ram_block_host(w->ram);
+    uint8_t *host = gw_ram_block_host(w->box.ram);
     uint32_t i;
 
-    for (i = 0; i < RAM_SIZE / PAGE; i++) {
+    for (i = 0; i < KIT_BOX_RAM_SIZE / PAGE; i++) {
         if (i % 3) {
             memcpy(host + i * PAGE + 12, &i, sizeof(i));
         }
@@ -308,10 +201,10 @@ static void fill_ram(struct world *w)
 
 static void check_ram(struct world *w)
 {
-    const uint8_t *host = gw_ram_block_host(w->ram);
+    const uint8_t *host = gw_ram_block_host(w->box.ram);
     uint32_t i, found;
 
-    for (i = 0; i < RAM_SIZE / PAGE; i++) {
+    for (i = 0; i < KIT_BOX_RAM_SIZE / PAGE; i++) {
         memcpy(&found, host + i * PAGE + 12, sizeof(found));
         assert_int_equal(found, i % 3 ? i : 0);
     }
@@ -348,7 +241,7 @@ static void save_and_load(struct world *w, bool mapped, const char *migrate,
     }
     fill_ram(w);
     ask(w, migrate, EMPTY);
-    wait_status(w, "completed");
+    kit_client_await_migration(&w->client, "completed");
     /* The position, which is shared, is the end of the stream. */
     assert_int_equal(fstat(mine, &st), 0);
     assert_int_equal(lseek(mine, 0, SEEK_CUR), st.st_size);
@@ -356,19 +249,21 @@ static void save_and_load(struct world *w, bool mapped, const char *migrate,
     ask(w, "{'execute':'remove-fd','arguments':{'fdset-id':1}}", EMPTY);
     ask(w, QUERY, NO_SETS);
     check_header(w);
-    end_machine(w);
+    kit_box_end(&w->box);
+    kit_client_deinit(&w->client);
 
-    make_machine(w);
+    kit_box_begin(&w->box);
+    kit_client_attach(&w->client, w->box.control);
     negotiate(w);
-    assert_int_equal(gw_machine_expect_incoming(w->machine, NULL), 0);
+    assert_int_equal(gw_machine_expect_incoming(w->box.machine, NULL), 0);
     add_fd(w, "'fdset-id':2", 2, open_path(w, O_RDONLY));
     if (mapped) {
         set_mapped(w);
     }
     ask(w, migrate_incoming, EMPTY);
-    wait_status(w, "completed");
+    kit_client_await_migration(&w->client, "completed");
     check_ram(w);
-    unlink(w->path);
+    unlink(w->box.path);
 }
 
 #define CHANNEL(set)                                                  \
@@ -407,7 +302,7 @@ static void test_migrate__goes_on_after_its_set_was_removed(void **state)
     ask(w, QUERY, "{\"return\": [{\"fds\": [], \"fdset-id\": 3}]}");
     atomic_store(&w->is_gated, false);
     sem_post(&w->gate);
-    wait_status(w, "completed");
+    kit_client_await_migration(&w->client, "completed");
     ask(w, QUERY, NO_SETS);
 }
 
@@ -422,7 +317,7 @@ static void test_migrate__failure_says_what_the_set_lacks(void **state)
         ERROR("Could not parse fdset /dev/fdset/x"));
     ask(w, "{'execute':'migrate','arguments':{'uri':'file:/dev/fdset/2'}}",
         ERROR("Failed to find fdset /dev/fdset/2"));
-    wait_status(w, "failed");
+    kit_client_await_migration(&w->client, "failed");
     fd = add_fd(w, "'fdset-id':2", 2, open_path(w, O_RDONLY));
     snprintf(expected, sizeof(expected),
              ERROR("Failed to find file descriptor with matching flags=0x%x; "
@@ -430,24 +325,11 @@ static void test_migrate__failure_says_what_the_set_lacks(void **state)
              (unsigned int)(O_WRONLY | O_CREAT), fd);
     ask(w, "{'execute':'migrate','arguments':{'uri':'file:/dev/fdset/2'}}",
         expected);
-    assert_int_equal(gw_machine_expect_incoming(w->machine, NULL), 0);
+    assert_int_equal(gw_machine_expect_incoming(w->box.machine, NULL), 0);
     ask(w,
         "{'execute':'migrate-incoming','arguments':{'uri':"
         "'file:/dev/fdset/3'}}",
         ERROR("Failed to find fdset /dev/fdset/3"));
-}
-
-static int count_open(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    int n = 0;
-
-    assert_non_null(dir);
-    while (readdir(dir)) {
-        n++;
-    }
-    closedir(dir);
-    return n;
 }
 
 /* What the set of an attempt has. */
@@ -503,7 +385,7 @@ static bool fill_set(struct world *w, struct gw_fdsets *fdsets,
     case TWO_FILES:
         add(fdsets, open_path(w, mode));
         add(fdsets,
-            open(w->dir, O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600));
+            open(w->box.dir, O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600));
         return !direct;
     case DUPLICATES:
         fd = open_path(w, mode);
@@ -591,7 +473,8 @@ static void test_attempts__leave_nothing_open(void **state)
 {
     struct world *w = *state;
     struct gw_fdsets *fdsets = gw_fdsets_new();
-    int n_open, i, fd = open_path(w, O_RDONLY | O_DIRECT);
+    struct kit_footprint before;
+    int i, fd = open_path(w, O_RDONLY | O_DIRECT);
 
     if (fd < 0) {
         gw_fdsets_free(fdsets);
@@ -600,11 +483,11 @@ static void test_attempts__leave_nothing_open(void **state)
     }
     close(fd);
     attempt(w, fdsets, GOOD, true, false);
-    n_open = count_open();
+    before = kit_footprint_take();
     for (i = 0; i < N_ATTEMPTS; i++) {
         attempt(w, fdsets, (enum attempt)(i / 4 % N_KINDS), i % 4 < 2, i % 2);
     }
-    assert_int_equal(count_open(), n_open);
+    kit_footprint_check(&before);
     gw_fdsets_free(fdsets);
 }
 

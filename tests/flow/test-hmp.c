@@ -16,44 +16,29 @@
 
 #include <godwit/godwit.h>
 
-static int do_nothing(void *opaque, struct gw_error **errp)
-{
-    (void)opaque;
-    (void)errp;
-    return 0;
-}
-
-static const struct gw_machine_ops machine_ops = {.pause = do_nothing,
-                                                  .resume = do_nothing};
-
-struct world {
-    struct gw_machine *machine;
-    struct gw_control *control;
-};
+#include "kit-monitor.h"
 
 static int set_up(void **state)
 {
-    struct world *w = calloc(1, sizeof(*w));
+    struct kit_box *b = calloc(1, sizeof(*b));
 
-    w->machine = gw_machine_new("box", &machine_ops, NULL);
-    w->control = gw_control_new(w->machine, NULL, NULL);
-    *state = w;
-    return w->control ? 0 : -1;
+    *state = b;
+    kit_box_init(b, &kit_box_still, NULL, NULL);
+    return 0;
 }
 
 static int tear_down(void **state)
 {
-    struct world *w = *state;
+    struct kit_box *b = *state;
 
-    gw_control_free(w->control);
-    gw_machine_free(w->machine);
-    free(w);
+    kit_box_deinit(b);
+    free(b);
     return 0;
 }
 
-static void expect(struct world *w, const char *line, const char *expected)
+static void expect(struct kit_box *b, const char *line, const char *expected)
 {
-    char *output = gw_hmp_execute(w->control, line);
+    char *output = gw_hmp_execute(b->control, line);
 
     if (strcmp(output, expected) != 0) {
         fail_msg("'%s' prints '%s' and not '%s'", line, output, expected);
@@ -62,102 +47,102 @@ static void expect(struct world *w, const char *line, const char *expected)
 }
 
 /* A complaint, and the hint that follows it. */
-static void expect_hint(struct world *w, const char *line,
+static void expect_hint(struct kit_box *b, const char *line,
                         const char *complaint, const char *topic)
 {
     char expected[256];
 
     snprintf(expected, sizeof(expected),
              "%s\nTry \"help %s\" for more information\n", complaint, topic);
-    expect(w, line, expected);
+    expect(b, line, expected);
 }
 
 static void test_hmp__lines_that_are_no_commands(void **state)
 {
-    struct world *w = *state;
+    struct kit_box *b = *state;
 
-    expect(w, "", "");
-    expect(w, "  ", "");
-    expect(w, "bogus", "unknown command: 'bogus'\n");
-    expect(w, "Info status", "unknown command: 'Info'\n");
-    expect(w, "info bogus", "unknown command: 'info bogus'\n");
-    expect(w, "info migrate;stop", "unknown command: 'info migrate;stop'\n");
-    expect(w, "stop;cont", "unknown command: 'stop;cont'\n");
-    expect(w, "help nosuch", "unknown command: 'nosuch'\n");
-    expect(w, "help info nosuch", "unknown command: 'info nosuch'\n");
+    expect(b, "", "");
+    expect(b, "  ", "");
+    expect(b, "bogus", "unknown command: 'bogus'\n");
+    expect(b, "Info status", "unknown command: 'Info'\n");
+    expect(b, "info bogus", "unknown command: 'info bogus'\n");
+    expect(b, "info migrate;stop", "unknown command: 'info migrate;stop'\n");
+    expect(b, "stop;cont", "unknown command: 'stop;cont'\n");
+    expect(b, "help nosuch", "unknown command: 'nosuch'\n");
+    expect(b, "help info nosuch", "unknown command: 'info nosuch'\n");
 }
 
 static void test_hmp__arguments(void **state)
 {
-    struct world *w = *state;
+    struct kit_box *b = *state;
 
-    expect_hint(w, "migrate", "migrate: string expected", "migrate");
-    expect_hint(w, "migrate -d", "migrate: string expected", "migrate");
-    expect_hint(w, "migrate -x a", "migrate: unsupported option -x", "migrate");
-    expect_hint(w, "migrate -b tcp:a:1", "migrate: unsupported option -b",
+    expect_hint(b, "migrate", "migrate: string expected", "migrate");
+    expect_hint(b, "migrate -d", "migrate: string expected", "migrate");
+    expect_hint(b, "migrate -x a", "migrate: unsupported option -x", "migrate");
+    expect_hint(b, "migrate -b tcp:a:1", "migrate: unsupported option -b",
                 "migrate");
-    expect_hint(w, "migrate -i tcp:a:1", "migrate: unsupported option -i",
+    expect_hint(b, "migrate -i tcp:a:1", "migrate: unsupported option -i",
                 "migrate");
-    expect_hint(w, "migrate -d -d x", "migrate: unsupported option -d",
+    expect_hint(b, "migrate -d -d x", "migrate: unsupported option -d",
                 "migrate");
-    expect_hint(w, "migrate -dr a",
+    expect_hint(b, "migrate -dr a",
                 "migrate: extraneous characters at the end of line", "migrate");
-    expect_hint(w, "migrate 'foo bar'",
+    expect_hint(b, "migrate 'foo bar'",
                 "migrate: extraneous characters at the end of line", "migrate");
-    expect_hint(w, "migrate \"a",
+    expect_hint(b, "migrate \"a",
                 "unterminated string\nmigrate: string expected", "migrate");
-    expect_hint(w, "migrate \"a\\qb\"",
+    expect_hint(b, "migrate \"a\\qb\"",
                 "unsupported escape code: '\\q'\nmigrate: string expected",
                 "migrate");
-    expect_hint(w, "c x", "cont|c: extraneous characters at the end of line",
+    expect_hint(b, "c x", "cont|c: extraneous characters at the end of line",
                 "c");
-    expect_hint(w, "info  status x",
+    expect_hint(b, "info  status x",
                 "status: extraneous characters at the end of line",
                 "info status");
-    expect(w, "migrate \"a\\\"b\\\\\\n\" ",
+    expect(b, "migrate \"a\\\"b\\\\\\n\" ",
            "Error: unknown migration protocol: a\"b\\\n\n");
-    expect(w, "migrate \"foo bar\"",
+    expect(b, "migrate \"foo bar\"",
            "Error: unknown migration protocol: foo bar\n");
 }
 
 static void test_hmp__migrate(void **state)
 {
-    struct world *w = *state;
+    struct kit_box *b = *state;
 
-    expect(w, "migrate -d -r tcp:a:1",
+    expect(b, "migrate -d -r tcp:a:1",
            "Error: Cannot resume if there is no paused migration\n");
-    expect(w, "migrate -d file:/nosuch/y",
+    expect(b, "migrate -d file:/nosuch/y",
            "Error: Could not create '/nosuch/y': No such file or directory\n");
-    expect(w, "info migrate",
+    expect(b, "info migrate",
            "globals:\nstore-global-state: on\nonly-migratable: off\n"
            "send-configuration: on\nsend-section-footer: on\n"
            "send-switchover-start: on\nclear-bitmap-shift: 18\n"
            "Migration status: failed (Could not create '/nosuch/y': No such "
            "file or directory)\n"
            "total time: 0 ms\n");
-    expect(w, "migrate_continue foo", "Error: invalid parameter value: foo\n");
-    expect(w, "migrate_continue active",
+    expect(b, "migrate_continue foo", "Error: invalid parameter value: foo\n");
+    expect(b, "migrate_continue active",
            "Error: Migration not in expected state: failed\n");
-    expect(w, "migrate_incoming file:x",
+    expect(b, "migrate_incoming file:x",
            "Error: '-incoming' was not specified on the command line\n");
-    expect(w, "migrate_cancel", "");
+    expect(b, "migrate_cancel", "");
 }
 
 static void test_hmp__capabilities(void **state)
 {
-    struct world *w = *state;
+    struct kit_box *b = *state;
 
-    expect_hint(w, "migrate_set_capability events", "Expected 'on' or 'off'",
+    expect_hint(b, "migrate_set_capability events", "Expected 'on' or 'off'",
                 "migrate_set_capability");
-    expect_hint(w, "migrate_set_capability events maybe",
+    expect_hint(b, "migrate_set_capability events maybe",
                 "Expected 'on' or 'off'", "migrate_set_capability");
-    expect(w, "migrate_set_capability nosuch on",
+    expect(b, "migrate_set_capability nosuch on",
            "Error: invalid parameter value: nosuch\n");
-    expect(w, "migrate_set_capability xbzrle on",
+    expect(b, "migrate_set_capability xbzrle on",
            "Error: capability 'xbzrle' is not supported yet\n");
-    expect(w, "migrate_set_capability xbzrle off", "");
-    expect(w, "migrate_set_capability mapped-ram on", "");
-    expect(w, "info migrate_capabilities",
+    expect(b, "migrate_set_capability xbzrle off", "");
+    expect(b, "migrate_set_capability mapped-ram on", "");
+    expect(b, "info migrate_capabilities",
            "xbzrle: off\nrdma-pin-all: off\nauto-converge: off\n"
            "zero-blocks: off\nevents: off\npostcopy-ram: off\nx-colo: off\n"
            "release-ram: off\nreturn-path: off\n"
@@ -171,52 +156,52 @@ static void test_hmp__capabilities(void **state)
 
 static void test_hmp__values_of_parameters(void **state)
 {
-    struct world *w = *state;
+    struct kit_box *b = *state;
 
-    expect_hint(w, "migrate_set_parameter max-bandwidth",
+    expect_hint(b, "migrate_set_parameter max-bandwidth",
                 "migrate_set_parameter: string expected",
                 "migrate_set_parameter");
-    expect(w, "migrate_set_parameter nosuch 1",
+    expect(b, "migrate_set_parameter nosuch 1",
            "Error: invalid parameter value: nosuch\n");
-    expect(w, "migrate_set_parameter max_bandwidth 1",
+    expect(b, "migrate_set_parameter max_bandwidth 1",
            "Error: invalid parameter value: max_bandwidth\n");
-    expect(w, "migrate_set_parameter max-bandwidth 1x",
+    expect(b, "migrate_set_parameter max-bandwidth 1x",
            "Error: Invalid size 1x\n");
-    expect(w, "migrate_set_parameter max-bandwidth -1",
+    expect(b, "migrate_set_parameter max-bandwidth -1",
            "Error: Invalid size -1\n");
-    expect(w, "migrate_set_parameter downtime-limit x",
+    expect(b, "migrate_set_parameter downtime-limit x",
            "Error: Parameter 'downtime-limit' expects a non-negative number "
            "below 2^64\nOptional suffix k, M, G, T, P or E means kilo-, "
            "mega-, giga-, tera-, peta-\nand exabytes, respectively.\n");
-    expect(w, "migrate_set_parameter downtime-limit -1",
+    expect(b, "migrate_set_parameter downtime-limit -1",
            "Error: Value '-1' is out of range for parameter "
            "'downtime-limit'\n");
-    expect(w, "migrate_set_parameter downtime-limit 2000001",
+    expect(b, "migrate_set_parameter downtime-limit 2000001",
            "Error: Parameter 'downtime_limit' expects an integer in the range "
            "of 0 to (2000 * 1000) ms\n");
-    expect(w, "migrate_set_parameter multifd-channels 1k",
+    expect(b, "migrate_set_parameter multifd-channels 1k",
            "Error: Parameter 'multifd-channels' expects uint64\n");
-    expect(w, "migrate_set_parameter multifd-channels 300",
+    expect(b, "migrate_set_parameter multifd-channels 300",
            "Error: Parameter 'multifd-channels' expects uint8_t\n");
-    expect(w, "migrate_set_parameter multifd-channels 0x2", "");
-    expect(w, "migrate_set_parameter mode cpr-exec",
+    expect(b, "migrate_set_parameter multifd-channels 0x2", "");
+    expect(b, "migrate_set_parameter mode cpr-exec",
            "Error: Parameter 'mode' does not accept value 'cpr-exec'\n");
-    expect(w, "migrate_set_parameter direct-io TRUE",
+    expect(b, "migrate_set_parameter direct-io TRUE",
            "Error: Parameter 'direct-io' expects 'on' or 'off'\n");
-    expect(w, "migrate_set_parameter direct-io n", "");
-    expect(w, "migrate_set_parameter block-bitmap-mapping 1",
+    expect(b, "migrate_set_parameter direct-io n", "");
+    expect(b, "migrate_set_parameter block-bitmap-mapping 1",
            "Error: The block-bitmap-mapping parameter can only be set through "
            "QMP\n");
 }
 
 static void test_hmp__parameters_as_they_are(void **state)
 {
-    struct world *w = *state;
+    struct kit_box *b = *state;
 
-    expect(w, "migrate_set_parameter max-bandwidth 64", "");
-    expect(w, "migrate_set_parameter avail-switchover-bandwidth 64k", "");
-    expect(w, "migrate_set_parameter downtime-limit 1k", "");
-    expect(w, "info migrate_parameters",
+    expect(b, "migrate_set_parameter max-bandwidth 64", "");
+    expect(b, "migrate_set_parameter avail-switchover-bandwidth 64k", "");
+    expect(b, "migrate_set_parameter downtime-limit 1k", "");
+    expect(b, "info migrate_parameters",
            "announce-initial: 50 ms\nannounce-max: 550 ms\n"
            "announce-rounds: 5\nannounce-step: 100 ms\n"
            "throttle-trigger-threshold: 50\ncpu-throttle-initial: 20\n"
@@ -234,31 +219,31 @@ static void test_hmp__parameters_as_they_are(void **state)
 
 static void test_hmp__run_state(void **state)
 {
-    struct world *w = *state;
+    struct kit_box *b = *state;
 
-    expect(w, "info status", "VM status: paused (prelaunch)\n");
-    expect(w, "cont", "");
-    expect(w, "info\tstatus", "VM status: running\n");
-    expect(w, "s", "");
-    expect(w, "info status", "VM status: paused\n");
-    expect(w, "c", "");
-    expect(w, "stop", "");
-    expect(w, "q", "");
-    expect(w, "info version", "10.0.2 (godwit 0.1.0)\n");
+    expect(b, "info status", "VM status: paused (prelaunch)\n");
+    expect(b, "cont", "");
+    expect(b, "info\tstatus", "VM status: running\n");
+    expect(b, "s", "");
+    expect(b, "info status", "VM status: paused\n");
+    expect(b, "c", "");
+    expect(b, "stop", "");
+    expect(b, "q", "");
+    expect(b, "info version", "10.0.2 (godwit 0.1.0)\n");
 }
 
 static void test_hmp__help(void **state)
 {
-    struct world *w = *state;
-    char *all = gw_hmp_execute(w->control, "help");
+    struct kit_box *b = *state;
+    char *all = gw_hmp_execute(b->control, "help");
 
     assert_non_null(strstr(all, "migrate [-d] [-r] uri -- "));
     assert_non_null(strstr(all, "\nstop|s  -- "));
     free(all);
-    expect(w, "? s", "stop|s  -- stop the guest\n");
-    expect(w, "help info status",
+    expect(b, "? s", "stop|s  -- stop the guest\n");
+    expect(b, "help info status",
            "info status  -- show whether the guest runs\n");
-    expect(w, "help info",
+    expect(b, "help info",
            "info migrate  -- show the state of the migration\n"
            "info migrate_capabilities  -- show the migration capabilities\n"
            "info migrate_parameters  -- show the migration parameters\n"
@@ -268,10 +253,10 @@ static void test_hmp__help(void **state)
 
 static void test_hmp__descriptors(void **state)
 {
-    struct world *w = *state;
+    struct kit_box *b = *state;
 
-    expect(w, "getfd a", "Error: No file descriptor supplied via SCM_RIGHTS\n");
-    expect(w, "closefd a", "Error: File descriptor named 'a' not found\n");
+    expect(b, "getfd a", "Error: No file descriptor supplied via SCM_RIGHTS\n");
+    expect(b, "closefd a", "Error: File descriptor named 'a' not found\n");
 }
 
 /* Types on the terminal until what it shows contains the text. */
@@ -297,7 +282,7 @@ static void type(int terminal, const char *keys, const char *expected)
 
 static void test_hmp__editing_on_a_terminal(void **state)
 {
-    struct world *w = *state;
+    struct kit_box *b = *state;
     int terminal, fd;
 
 #ifndef GW_HAVE_LIBEDIT
@@ -305,7 +290,7 @@ static void test_hmp__editing_on_a_terminal(void **state)
 #endif
     setenv("TERM", "vt100", 1);
     assert_int_equal(openpty(&terminal, &fd, NULL, NULL, NULL), 0);
-    assert_int_equal(gw_hmp_attach(w->control, fd, fd, NULL), 0);
+    assert_int_equal(gw_hmp_attach(b->control, fd, fd, NULL), 0);
     type(terminal, "", "(godwit) ");
     /* Completion, then the line from the history again. */
     type(terminal, "info sta\t\n", "VM status: paused (prelaunch)");
@@ -314,7 +299,7 @@ static void test_hmp__editing_on_a_terminal(void **state)
     type(terminal, "migrate_set_cap\tmapp\ton\ninfo migrate_cap\t\n",
          "mapped-ram: on");
     /* It ends while the terminal waits for input. */
-    w->control = gw_control_free(w->control);
+    b->control = gw_control_free(b->control);
     close(terminal);
 }
 

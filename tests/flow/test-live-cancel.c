@@ -20,6 +20,7 @@
 
 #include <godwit/tracker.h>
 
+#include "kit-child.h"
 #include "kit-scene.h"
 
 #define LONG_MS 100000u
@@ -317,8 +318,7 @@ static void kill_saver(struct kit_scene *s, const struct kit_way *way,
     pid_t pid;
 
     KIT_CHECK(pipe(fds) == 0, "pipe");
-    pid = fork();
-    KIT_CHECK(pid >= 0, "fork");
+    pid = kit_child_fork();
     if (pid == 0) {
         save_and_die(s, way, tracker, fds[1]);
     }

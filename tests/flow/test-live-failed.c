@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,19 +14,17 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include <godwit/tracker.h>
 
+#include "kit-child.h"
 #include "kit-scene.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define LONG_MS 100000u
-/* Exit status of a child that could not set the stage. */
-#define CANNOT 77
 
 static const struct kit_way ways[] = {
     {.mapped = false},
@@ -98,21 +95,14 @@ static void check_recovers(struct kit_scene *s, struct kit_way way)
 static void in_child(int (*body)(const struct kit_way *way),
                      const struct kit_way *way)
 {
-    pid_t pid = fork();
-    int status;
+    pid_t pid = kit_child_fork();
 
-    KIT_CHECK(pid >= 0, "cannot fork");
     if (pid == 0) {
-        int result = body(way);
-
-        fflush(NULL);
-        _exit(result);
+        kit_child_exit(body(way));
     }
-    KIT_CHECK(waitpid(pid, &status, 0) == pid, "cannot wait");
-    if (WIFEXITED(status) && WEXITSTATUS(status) == CANNOT) {
+    if (!kit_child_wait(pid)) {
         skip();
     }
-    KIT_CHECK(status == 0, "the child ended with status %d", status);
 }
 
 static void in_child_every_way(int (*body)(const struct kit_way *way))
@@ -122,18 +112,6 @@ static void in_child_every_way(int (*body)(const struct kit_way *way))
     for (i = 0; i < N_WAYS; i++) {
         in_child(body, &ways[i]);
     }
-}
-
-/* A mount that only this process sees, and that ends with it. */
-static bool mount_small(const char *directory)
-{
-    if (unshare(CLONE_NEWNS) < 0 ||
-        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-        mount("none", directory, "tmpfs", 0, "size=8m") < 0) {
-        print_message("cannot mount a small tmpfs: %s\n", strerror(errno));
-        return false;
-    }
-    return true;
 }
 
 /*
@@ -148,9 +126,9 @@ static int fill_disk(const struct kit_way *way)
 
     kit_directory_make(directory);
     /* Before there are threads: they would keep the old mounts. */
-    if (!mount_small(directory)) {
+    if (!kit_child_mount(directory, "size=8m")) {
         rmdir(directory);
-        return CANNOT;
+        return KIT_CANNOT;
     }
     scene_init(&s, KIT_RANDOM | KIT_SEQUENTIAL);
     kit_directory_remove(s.directory);

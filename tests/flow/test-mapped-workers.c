@@ -12,19 +12,17 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "../unit/faulty-file.h"
+#include "kit-child.h"
 #include "kit-layout.h"
 #include "kit.h"
 
 /* Zero pages that a write runs across: docs/bench.md. */
 #define GAP_PAGES 8u
-/* Exit status of a child that could not set the stage. */
-#define CANNOT 77
 
 /*
  * A machine of one block whose pages are those of a text: 'x' has data, '0'
@@ -475,29 +473,12 @@ static void check_hostile(struct kit_way how)
     kit_footprint_check(&before);
 }
 
-/* Does the directory of the kit have direct I/O? */
-static bool has_direct(void)
-{
-    char directory[KIT_PATH_SIZE];
-    char path[KIT_PATH_SIZE + 16];
-    int fd;
-
-    kit_directory_make(directory);
-    snprintf(path, sizeof(path), "%s/file", directory);
-    fd = open(path, O_CREAT | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
-    if (fd >= 0) {
-        close(fd);
-    }
-    kit_directory_remove(directory);
-    return fd >= 0;
-}
-
 static void test_workers__hostile_files(void **state)
 {
     (void)state;
     check_hostile((struct kit_way){.mapped = true});
     check_hostile((struct kit_way){.mapped = true, .channels = 3});
-    if (has_direct()) {
+    if (kit_has_direct()) {
         check_hostile(
             (struct kit_way){.mapped = true, .channels = 3, .direct = true});
     }
@@ -508,23 +489,14 @@ static void test_workers__hostile_files(void **state)
 /* Runs `body` in a child, whose mounts end with it. */
 static void in_child(int (*body)(struct kit_way how), struct kit_way how)
 {
-    pid_t pid;
-    int status;
+    pid_t pid = kit_child_fork();
 
-    fflush(NULL);
-    pid = fork();
-    KIT_CHECK(pid >= 0, "cannot fork");
     if (pid == 0) {
-        int result = body(how);
-
-        fflush(NULL);
-        _exit(result);
+        kit_child_exit(body(how));
     }
-    KIT_CHECK(waitpid(pid, &status, 0) == pid, "cannot wait");
-    if (WIFEXITED(status) && WEXITSTATUS(status) == CANNOT) {
+    if (!kit_child_wait(pid)) {
         skip();
     }
-    KIT_CHECK(status == 0, "the child ended with status %d", status);
 }
 
 /* Data in every eleventh page: each is an operation of its own. */
@@ -583,7 +555,7 @@ static int failing_saves(struct kit_way how)
     uint64_t k;
 
     if (!faulty_file_init(&f)) {
-        return CANNOT;
+        return KIT_CANNOT;
     }
     put_single_pages(pages, 300);
     scene_init(&s, pages, KIT_MEMFD_OWN, how);
@@ -696,7 +668,7 @@ static int failing_loads(struct kit_way how)
     uint64_t at, k;
 
     if (!faulty_file_init(&f)) {
-        return CANNOT;
+        return KIT_CANNOT;
     }
     put_single_pages(pages, 300);
     scene_init(&s, pages, KIT_MEMFD_OWN, (struct kit_way){.mapped = true});

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -23,35 +21,15 @@
 
 #include <godwit/godwit.h>
 
-#include "base/buffer.h"
-
-enum {
-    RAM_SIZE = 1024 * 1024,
-    TIMEOUT_MS = 10000,
-};
+#include "kit-monitor.h"
 
 /* A machine with a control object and one QMP client. */
 struct world {
-    struct gw_machine *machine;
-    struct gw_control *control;
-    struct gw_ram_block *ram;
-    int client;                /* our end of the QMP socket */
-    struct gw_buffer in;       /* received and not used yet */
+    struct kit_box box;
+    struct kit_client client;
     int n_quits;               /* calls of ops->quit */
     char incoming_failed[256]; /* what ops->incoming_failed was given */
-    char dir[64];              /* a folder for files */
-    char path[96];             /* a file in it */
 };
-
-static int do_pause(void *opaque, struct gw_error **errp)
-{
-    (void)opaque;
-    (void)errp;
-    return 0;
-}
-
-static const struct gw_machine_ops machine_ops = {.pause = do_pause,
-                                                  .resume = do_pause};
 
 static void do_quit(void *opaque)
 {
@@ -71,44 +49,13 @@ static void do_incoming_failed(void *opaque, const struct gw_error *error)
 static const struct gw_control_ops control_ops = {
     .quit = do_quit, .incoming_failed = do_incoming_failed};
 
-static void make_machine(struct world *w)
-{
-    struct gw_ram_attr attr =
-        GW_RAM_ATTR(.idstr = "ram", .used_length = RAM_SIZE);
-
-    w->machine = gw_machine_new("box", &machine_ops, w);
-    assert_non_null(w->machine);
-    assert_int_equal(gw_ram_block_add(w->machine, &attr, &w->ram, NULL), 0);
-    w->control = gw_control_new(w->machine, &control_ops, w);
-    assert_non_null(w->control);
-}
-
-static void end_machine(struct world *w)
-{
-    w->control = gw_control_free(w->control);
-    w->machine = gw_machine_free(w->machine);
-}
-
-static void connect_client(struct world *w)
-{
-    int fds[2];
-
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds),
-                     0);
-    assert_int_equal(gw_qmp_attach(w->control, fds[0], fds[0], NULL), 0);
-    w->client = fds[1];
-}
-
 static int set_up(void **state)
 {
     struct world *w = calloc(1, sizeof(*w));
 
     *state = w;
-    snprintf(w->dir, sizeof(w->dir), "/tmp/godwit-test-XXXXXX");
-    assert_non_null(mkdtemp(w->dir));
-    snprintf(w->path, sizeof(w->path), "%s/a.mig", w->dir);
-    make_machine(w);
-    connect_client(w);
+    kit_box_init(&w->box, &kit_box_still, &control_ops, w);
+    kit_client_attach(&w->client, w->box.control);
     return 0;
 }
 
@@ -116,46 +63,20 @@ static int tear_down(void **state)
 {
     struct world *w = *state;
 
-    end_machine(w);
-    close(w->client);
-    gw_buffer_deinit(&w->in);
-    unlink(w->path);
-    assert_int_equal(rmdir(w->dir), 0);
+    kit_box_deinit(&w->box);
+    kit_client_deinit(&w->client);
     free(w);
     return 0;
 }
 
 static void send_text(struct world *w, const char *text)
 {
-    assert_int_equal(send(w->client, text, strlen(text), MSG_NOSIGNAL),
-                     strlen(text));
+    kit_client_send(&w->client, text);
 }
 
-/* Receives until a line is there; NULL at the end or when time is up. */
 static char *receive_line(struct world *w)
 {
-    char *end;
-
-    while (!w->in.size || !(end = memchr(w->in.data, '\n', w->in.size))) {
-        struct pollfd input = {.fd = w->client, .events = POLLIN};
-        char data[4096];
-        ssize_t n;
-
-        if (poll(&input, 1, TIMEOUT_MS) != 1) {
-            return NULL;
-        }
-        n = read(w->client, data, sizeof(data));
-        if (n <= 0) {
-            return NULL;
-        }
-        gw_buffer_put_bytes(&w->in, data, (size_t)n);
-    }
-    size_t len = (size_t)(end - (char *)w->in.data) + 1;
-    char *line = strndup((char *)w->in.data, len);
-
-    w->in.size -= len;
-    memmove(w->in.data, end + 1, w->in.size);
-    return line;
+    return kit_client_receive(&w->client);
 }
 
 /* Removes the time, which a test cannot know, after looking at its form. */
@@ -181,18 +102,12 @@ static void strip_timestamp(char *line)
 static void expect(struct world *w, const char *expected)
 {
     char *line = receive_line(w);
-    size_t len;
 
     if (!line) {
         fail_msg("nothing comes where '%s' was expected", expected);
     }
     strip_timestamp(line);
-    len = strlen(line);
-    assert_true(len >= 2);
-    assert_string_equal(line + len - 2, "\r\n");
-    line[len - 2] = '\0';
     assert_string_equal(line, expected);
-    free(line);
 }
 
 static void ask(struct world *w, const char *request, const char *expected)
@@ -376,7 +291,7 @@ static void test_qmp__parameters(void **state)
 static void test_qmp__capabilities(void **state)
 {
     struct world *w = *state;
-    char *line;
+    const char *line;
 
     negotiate(w);
     ask(w,
@@ -396,13 +311,11 @@ static void test_qmp__capabilities(void **state)
     line = receive_line(w);
     assert_non_null(
         strstr(line, "{\"capability\": \"mapped-ram\", \"state\": false}"));
-    free(line);
     enable(w, "mapped-ram");
     send_text(w, "{'execute':'query-migrate-capabilities'}");
     line = receive_line(w);
     assert_non_null(
         strstr(line, "{\"capability\": \"mapped-ram\", \"state\": true}"));
-    free(line);
 }
 
 static void test_qmp__stop_and_cont(void **state)
@@ -435,39 +348,14 @@ static void test_qmp__quit(void **state)
     assert_int_equal(w->n_quits, 1);
 }
 
-/* Asks until the migration has the status. */
-static void wait_status(struct world *w, const char *status)
-{
-    char wanted[64];
-    int i;
-
-    snprintf(wanted, sizeof(wanted), "\"status\": \"%s\"", status);
-    for (i = 0; i < TIMEOUT_MS / 10; i++) {
-        char *line;
-        bool found;
-
-        send_text(w, "{'execute':'query-migrate'}");
-        line = receive_line(w);
-        assert_non_null(line);
-        found = strstr(line, wanted);
-        free(line);
-        if (found) {
-            return;
-        }
-        usleep(10000);
-    }
-    fail_msg("the migration never is '%s'", status);
-}
-
 /* Leaves the world with a fresh machine that waits for what was saved. */
 static void begin_destination(struct world *w)
 {
-    end_machine(w);
-    close(w->client);
-    w->in.size = 0;
-    make_machine(w);
-    assert_int_equal(gw_control_incoming(w->control, "defer", NULL), 0);
-    connect_client(w);
+    kit_box_end(&w->box);
+    kit_client_deinit(&w->client);
+    kit_box_begin(&w->box);
+    assert_int_equal(gw_control_incoming(w->box.control, "defer", NULL), 0);
+    kit_client_attach(&w->client, w->box.control);
     negotiate(w);
 }
 
@@ -477,7 +365,7 @@ static void migrate(struct world *w, const char *command)
 
     snprintf(request, sizeof(request),
              "{\"execute\": \"%s\", \"arguments\": {\"uri\": \"file:%s\"}}",
-             command, w->path);
+             command, w->box.path);
     send_text(w, request);
 }
 
@@ -485,12 +373,12 @@ static void migrate(struct world *w, const char *command)
 static void test_qmp__save_and_restore(void **state)
 {
     struct world *w = *state;
-    char *line;
+    const char *line;
 
     negotiate(w);
     enable(w, "events");
     enable(w, "mapped-ram");
-    memset(gw_ram_block_host(w->ram), 0x5a, 4096);
+    memset(gw_ram_block_host(w->box.ram), 0x5a, 4096);
     migrate(w, "migrate");
     expect(w, STATUS("setup"));
     expect(w, EMPTY);
@@ -499,8 +387,7 @@ static void test_qmp__save_and_restore(void **state)
     expect(w, STATUS("device"));
     expect(w, PASS("2"));
     expect(w, STATUS("completed"));
-    send_text(w, "{'execute':'query-migrate'}");
-    line = receive_line(w);
+    line = kit_client_ask(&w->client, "{'execute':'query-migrate'}");
     assert_non_null(strstr(line, "\"status\": \"completed\""));
     assert_non_null(strstr(line, "\"downtime\": "));
     assert_non_null(strstr(line, "\"setup-time\": "));
@@ -509,7 +396,6 @@ static void test_qmp__save_and_restore(void **state)
     assert_non_null(strstr(line, "\"normal\": 1,"));
     assert_non_null(strstr(line, "\"total\": 1048576"));
     assert_null(strstr(line, "expected-downtime"));
-    free(line);
     ask(w, "{'execute':'query-status'}",
         "{\"return\": {\"status\": \"postmigrate\", \"running\": false}}");
 
@@ -527,7 +413,7 @@ static void test_qmp__save_and_restore(void **state)
         "{\"return\": {\"status\": \"completed\"}}");
     ask(w, "{'execute':'query-status'}",
         "{\"return\": {\"status\": \"prelaunch\", \"running\": false}}");
-    assert_int_equal(((uint8_t *)gw_ram_block_host(w->ram))[4095], 0x5a);
+    assert_int_equal(((uint8_t *)gw_ram_block_host(w->box.ram))[4095], 0x5a);
     migrate(w, "migrate-incoming");
     expect(w, ERROR("The incoming migration has already been started"));
     send_text(w, "{'execute':'cont'}");
@@ -558,14 +444,15 @@ static void test_qmp__a_bad_path_fails_at_once(void **state)
 static void test_qmp__blockers_are_told(void **state)
 {
     struct world *w = *state;
-    struct gw_blocker *blocker = gw_machine_block(w->machine, "it is glued");
+    struct gw_blocker *blocker =
+        gw_machine_block(w->box.machine, "it is glued");
 
     negotiate(w);
     ask(w, "{'execute':'query-migrate'}",
         "{\"return\": {\"blocked-reasons\": [\"it is glued\"]}}");
     migrate(w, "migrate");
     expect(w, ERROR("it is glued"));
-    gw_machine_unblock(w->machine, blocker);
+    gw_machine_unblock(w->box.machine, blocker);
 }
 
 static void write_file(const char *path, const char *text)
@@ -579,76 +466,53 @@ static void write_file(const char *path, const char *text)
 static void test_qmp__a_bad_stream_fails_and_bars_the_guest(void **state)
 {
     struct world *w = *state;
-    char *line;
+    const char *line;
 
     begin_destination(w);
     /* What cannot be opened may be tried again. */
     ask(w, "{'execute':'migrate-incoming','arguments':{'uri':'file:/nosuch'}}",
         ERROR("Could not open '/nosuch': No such file or directory"));
-    write_file(w->path, "this is no migration stream at all");
+    write_file(w->box.path, "this is no migration stream at all");
     migrate(w, "migrate-incoming");
     expect(w, EMPTY);
-    wait_status(w, "failed");
-    send_text(w, "{'execute':'query-migrate'}");
-    line = receive_line(w);
+    kit_client_await_migration(&w->client, "failed");
+    line = kit_client_ask(&w->client, "{'execute':'query-migrate'}");
     assert_non_null(strstr(line, "\"error-desc\": \"load of migration failed: "
                                  "Invalid argument"));
-    free(line);
     ask(w, "{'execute':'query-status'}",
         "{\"return\": {\"status\": \"inmigrate\", \"running\": false}}");
     /* exit-on-error is the default. */
-    end_machine(w);
+    kit_box_end(&w->box);
     assert_memory_equal(w->incoming_failed, "load of migration failed: ", 26);
-    make_machine(w);
-}
-
-static void send_with_fd(struct world *w, const char *text, int fd)
-{
-    struct iovec piece = {.iov_base = (void *)(uintptr_t)text,
-                          .iov_len = strlen(text)};
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr header;
-    } rights = {{0}};
-    struct msghdr message = {
-        .msg_iov = &piece,
-        .msg_iovlen = 1,
-        .msg_control = rights.bytes,
-        .msg_controllen = sizeof(rights.bytes),
-    };
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(fd));
-    memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-    assert_int_equal(sendmsg(w->client, &message, MSG_NOSIGNAL), strlen(text));
 }
 
 static void test_qmp__descriptors_by_name(void **state)
 {
     struct world *w = *state;
-    int fd = open(w->path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    int fd = open(w->box.path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
 
     negotiate(w);
     ask(w, "{'execute':'getfd','arguments':{'fdname':'m'}}",
         ERROR("No file descriptor supplied via SCM_RIGHTS"));
-    send_with_fd(w, "{'execute':'getfd','arguments':{'fdname':'1m'}}", fd);
+    kit_client_send_fd(&w->client,
+                       "{'execute':'getfd','arguments':{'fdname':'1m'}}", fd);
     expect(w, ERROR("Parameter 'fdname' expects a name not starting with a "
                     "digit"));
     ask(w, "{'execute':'getfd','arguments':{'fdname':'m'}}",
         ERROR("No file descriptor supplied via SCM_RIGHTS"));
-    send_with_fd(w, "{'execute':'getfd','arguments':{'fdname':'m'}}", fd);
+    kit_client_send_fd(&w->client,
+                       "{'execute':'getfd','arguments':{'fdname':'m'}}", fd);
     expect(w, EMPTY);
     ask(w, "{'execute':'closefd','arguments':{'fdname':'m'}}", EMPTY);
     ask(w, "{'execute':'closefd','arguments':{'fdname':'m'}}",
         ERROR("File descriptor named 'm' not found"));
     ask(w, "{'execute':'migrate','arguments':{'uri':'fd:m'}}",
         ERROR("File descriptor named 'm' has not been found"));
-    send_with_fd(w, "{'execute':'getfd','arguments':{'fdname':'m'}}", fd);
+    kit_client_send_fd(&w->client,
+                       "{'execute':'getfd','arguments':{'fdname':'m'}}", fd);
     expect(w, EMPTY);
     ask(w, "{'execute':'migrate','arguments':{'uri':'fd:m'}}", EMPTY);
-    wait_status(w, "completed");
+    kit_client_await_migration(&w->client, "completed");
     assert_true(lseek(fd, 0, SEEK_END) > 100);
     close(fd);
 }
@@ -704,7 +568,7 @@ static void test_qmp__query_commands(void **state)
         "human-monitor-command",
     };
     struct world *w = *state;
-    char *line;
+    const char *line;
     size_t i;
 
     negotiate(w);
@@ -716,7 +580,6 @@ static void test_qmp__query_commands(void **state)
         snprintf(entry, sizeof(entry), "{\"name\": \"%s\"}", names[i]);
         assert_non_null(strstr(line, entry));
     }
-    free(line);
 }
 
 /* The session reads no further while nobody takes its answers. */
@@ -724,14 +587,14 @@ static void test_qmp__a_client_that_does_not_read(void **state)
 {
     static const char request[] = "{'execute':'query-migrate-parameters'}";
     struct world *w = *state;
-    struct pollfd output = {.fd = w->client, .events = POLLOUT};
+    struct pollfd output = {.fd = w->client.fd, .events = POLLOUT};
     size_t n_sent = 0;
     int i;
 
     negotiate(w);
     /* In the end the socket is full in both directions, and that is all. */
     while (poll(&output, 1, 200) == 1) {
-        if (send(w->client, request, strlen(request),
+        if (send(w->client.fd, request, strlen(request),
                  MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)strlen(request)) {
             break;
         }
@@ -740,8 +603,8 @@ static void test_qmp__a_client_that_does_not_read(void **state)
     }
     /* The machine does not wait for this client. */
     for (i = 0; i < 100; i++) {
-        assert_int_equal(gw_machine_cont(w->machine, NULL), 0);
-        assert_int_equal(gw_machine_stop(w->machine, NULL), 0);
+        assert_int_equal(gw_machine_cont(w->box.machine, NULL), 0);
+        assert_int_equal(gw_machine_stop(w->box.machine, NULL), 0);
     }
 }
 
@@ -749,19 +612,18 @@ static void test_qmp__a_client_that_does_not_read(void **state)
 static void test_qmp__a_client_that_lets_events_pile_up(void **state)
 {
     struct world *w = *state;
-    char *line;
+    struct pollfd input = {.fd = w->client.fd, .events = POLLIN};
     int i;
 
     negotiate(w);
     for (i = 0; i < 40000; i++) {
         const struct gw_event event = {.type = GW_EVENT_STOP};
 
-        gw_machine_emit(w->machine, &event);
+        gw_machine_emit(w->box.machine, &event);
     }
-    while ((line = receive_line(w))) {
-        free(line);
+    while (poll(&input, 1, 1000) == 1 && kit_client_fill(&w->client)) {
     }
-    assert_int_equal(gw_machine_cont(w->machine, NULL), 0);
+    assert_int_equal(gw_machine_cont(w->box.machine, NULL), 0);
 }
 
 static int connect_to(const char *path)
@@ -778,19 +640,16 @@ static void test_listen__one_client_after_the_other(void **state)
 {
     struct world *w = *state;
     struct stat status;
-    int first = w->client;
 
-    assert_int_equal(gw_qmp_listen(w->control, w->path, NULL), 0);
-    w->client = connect_to(w->path);
+    kit_client_deinit(&w->client);
+    assert_int_equal(gw_qmp_listen(w->box.control, w->box.path, NULL), 0);
+    kit_client_init(&w->client, connect_to(w->box.path));
     negotiate(w);
-    close(w->client);
-    w->client = connect_to(w->path);
+    kit_client_deinit(&w->client);
+    kit_client_init(&w->client, connect_to(w->box.path));
     negotiate(w);
-    end_machine(w);
-    assert_int_equal(lstat(w->path, &status), -1);
-    close(w->client);
-    w->client = first;
-    make_machine(w);
+    kit_box_end(&w->box);
+    assert_int_equal(lstat(w->box.path, &status), -1);
 }
 
 static void test_listen__replaces_sockets_only(void **state)
@@ -801,50 +660,45 @@ static void test_listen__replaces_sockets_only(void **state)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     char expected[256];
 
-    write_file(w->path, "precious");
+    write_file(w->box.path, "precious");
     snprintf(expected, sizeof(expected),
-             "cannot listen on '%s': it exists and is not a socket", w->path);
-    assert_int_equal(gw_qmp_listen(w->control, w->path, &error), -EEXIST);
+             "cannot listen on '%s': it exists and is not a socket",
+             w->box.path);
+    assert_int_equal(gw_qmp_listen(w->box.control, w->box.path, &error),
+                     -EEXIST);
     assert_string_equal(gw_error_text(error), expected);
     gw_error_free(error);
-    unlink(w->path);
-    snprintf(name.sun_path, sizeof(name.sun_path), "%s", w->path);
+    unlink(w->box.path);
+    snprintf(name.sun_path, sizeof(name.sun_path), "%s", w->box.path);
     assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
     close(fd);
-    assert_int_equal(gw_hmp_listen(w->control, w->path, NULL), 0);
+    assert_int_equal(gw_hmp_listen(w->box.control, w->box.path, NULL), 0);
 }
 
 /* Reads until the text ends with `end`; frees nothing, lends the text. */
 static void expect_until(struct world *w, const char *end, const char *expected)
 {
+    struct gw_buffer *in = &w->client.in;
     size_t len = strlen(end);
 
-    while (w->in.size < len ||
-           memcmp(w->in.data + w->in.size - len, end, len) != 0) {
-        struct pollfd input = {.fd = w->client, .events = POLLIN};
-        char data[4096];
-        ssize_t n;
-
-        assert_int_equal(poll(&input, 1, TIMEOUT_MS), 1);
-        n = read(w->client, data, sizeof(data));
-        assert_true(n > 0);
-        gw_buffer_put_bytes(&w->in, data, (size_t)n);
+    while (in->size < len || memcmp(in->data + in->size - len, end, len) != 0) {
+        assert_true(kit_client_fill(&w->client));
     }
-    gw_buffer_put_u8(&w->in, '\0');
-    assert_string_equal((char *)w->in.data, expected);
-    w->in.size = 0;
+    gw_buffer_put_u8(in, '\0');
+    assert_string_equal((char *)in->data, expected);
+    in->size = 0;
 }
 
 static void test_hmp__on_a_socket(void **state)
 {
     struct world *w = *state;
-    int first = w->client;
     int fds[2];
 
+    kit_client_deinit(&w->client);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds),
                      0);
-    assert_int_equal(gw_hmp_attach(w->control, fds[0], fds[0], NULL), 0);
-    w->client = fds[1];
+    assert_int_equal(gw_hmp_attach(w->box.control, fds[0], fds[0], NULL), 0);
+    kit_client_init(&w->client, fds[1]);
     expect_until(w, "(godwit) ",
                  "godwit 0.1.0 monitor - type 'help' for more information\r\n"
                  "(godwit) ");
@@ -852,7 +706,7 @@ static void test_hmp__on_a_socket(void **state)
     expect_until(w, "(godwit) ", "VM status: paused (prelaunch)\r\n(godwit) ");
     /* In the foreground: the prompt comes when it has ended. */
     send_text(w, "migrate file:");
-    send_text(w, w->path);
+    send_text(w, w->box.path);
     send_text(w, "\n");
     expect_until(w, "(godwit) ", "(godwit) ");
     send_text(w, "info status\n");
@@ -862,8 +716,6 @@ static void test_hmp__on_a_socket(void **state)
     expect_until(w, "(godwit) (godwit) ",
                  "Error: Can't migrate the vm that was paused due to previous "
                  "migration\r\n(godwit) (godwit) ");
-    close(w->client);
-    w->client = first;
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)

@@ -531,19 +531,9 @@ static void test_scarce__descriptors_of_a_load(void **state)
 
 static void need_direct(void)
 {
-    char directory[KIT_PATH_SIZE];
-    char path[KIT_PATH_SIZE + 16];
-    int fd;
-
-    kit_directory_make(directory);
-    snprintf(path, sizeof(path), "%s/file", directory);
-    fd = open(path, O_CREAT | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
-    kit_directory_remove(directory);
-    if (fd < 0) {
-        print_message("no direct I/O on %s\n", directory);
+    if (!kit_has_direct()) {
         skip();
     }
-    close(fd);
 }
 
 static void test_scarce__memory_of_a_direct_save(void **state)

@@ -2,9 +2,7 @@
 
 import os
 import re
-import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -12,7 +10,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from linux.qemu_binary import qemu_binary  # noqa: E402
-from peer.qmp import Qmp  # noqa: E402
+from peer.qemu_process import QemuProcess  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -48,15 +46,15 @@ def check(text, first=1):
         raise BeatError(f"the guest says {text[at:at + 120]!r}")
 
 
-class Beat:
-    """One QEMU process with a serial port; use it in a `with`."""
+class Beat(QemuProcess):
+    """A machine with a serial port to read and to type at."""
+
+    Error = BeatError
 
     def __init__(self, folder, name, append="", cpus=1, incoming=False,
                  more=()):
-        self.socket = os.path.join(folder, f"{name}.qmp")
-        self.serial = os.path.join(folder, f"{name}.serial")
+        super().__init__(folder, name)
         self.gdb = os.path.join(folder, f"{name}.gdb")
-        self.errors = os.path.join(folder, f"{name}.stderr")
         self.line = [
             qemu_binary(), "-accel", "tcg,thread=single", "-cpu", "max",
             "-M", "microvm,acpi=off,pit=off,rtc=off", "-bios", "qboot.rom",
@@ -69,41 +67,27 @@ class Beat:
         if incoming:
             self.line += ["-incoming", "defer"]
         self.text = ""
+        self.listener = None
         self.console = None
-        self.process = None
-        self.qmp = None
+
+    def command_line(self):
+        return self.line
 
     def __enter__(self):
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(self.serial)
-        listener.listen(1)
-        listener.settimeout(TIMEOUT)
-        with open(self.errors, "wb") as errors:
-            self.process = subprocess.Popen(
-                self.line, stdin=subprocess.DEVNULL, stdout=errors,
-                stderr=errors)
-        try:
-            self.console = listener.accept()[0]
-            threading.Thread(target=self.read, daemon=True).start()
-            self.qmp = Qmp(self.socket)
-        except OSError as error:
-            self.kill()
-            raise BeatError(f"QEMU did not start: {error}: "
-                            f"{self.error_text()}") from error
-        finally:
-            listener.close()
-        return self
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            listener.bind(self.serial)
+            listener.listen(1)
+            listener.settimeout(TIMEOUT)
+            self.listener = listener
+            return super().__enter__()
 
-    def __exit__(self, *_):
-        self.kill()
+    def connect(self):
+        self.console = self.listener.accept()[0]
+        threading.Thread(target=self.read, daemon=True).start()
+        super().connect()
 
     def kill(self):
-        if self.qmp:
-            self.qmp.close()
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
-        if self.process:
-            self.process.wait()
+        super().kill()
         if self.console:
             self.console.close()
 
@@ -114,10 +98,6 @@ class Beat:
                 self.text += data.decode("ascii", "replace").replace("\r", "")
         except OSError:
             pass
-
-    def error_text(self):
-        with open(self.errors, encoding="utf-8", errors="replace") as file:
-            return file.read()
 
     def type(self, line):
         self.console.sendall(line.encode("ascii") + b"\n")

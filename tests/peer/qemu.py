@@ -1,8 +1,6 @@
 """Starts QEMU under TCG with the ticking guest, and saves and restores it."""
 
 import os
-import signal
-import subprocess
 import sys
 import time
 
@@ -10,7 +8,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from linux.qemu_binary import qemu_binary  # noqa: E402
 from peer import guest  # noqa: E402
-from peer.qmp import Qmp  # noqa: E402
+from peer.qemu_process import QemuProcess  # noqa: E402
 
 MACHINES = {
     "microvm": ["-M", "microvm,ioapic2=off"],
@@ -22,20 +20,16 @@ BOOT_SECONDS = 90
 TICK_SECONDS = 30
 
 
-class Qemu:
-    """One QEMU process; use it in a `with` so that it never stays behind."""
+class Qemu(QemuProcess):
+    """One of the machines above, whose console goes to a file."""
 
     def __init__(self, machine, folder, name, incoming=False):
+        super().__init__(folder, name)
         self.machine = machine
         self.folder = folder
-        self.serial = os.path.join(folder, f"{name}.serial")
-        self.socket = os.path.join(folder, f"{name}.qmp")
         # A monitor serves one client at a time: this one is for godwit ctl.
         self.second_socket = os.path.join(folder, f"{name}.ctl")
-        self.errors = os.path.join(folder, f"{name}.stderr")
         self.incoming = incoming
-        self.process = None
-        self.qmp = None
 
     def command_line(self):
         line = [qemu_binary(), "-accel", "tcg,thread=single",
@@ -50,34 +44,6 @@ class Qemu:
         if self.incoming:
             line += ["-incoming", "defer"]
         return line
-
-    def __enter__(self):
-        with open(self.errors, "wb") as errors:
-            self.process = subprocess.Popen(
-                self.command_line(), stdin=subprocess.DEVNULL,
-                stdout=errors, stderr=errors)
-        try:
-            self.qmp = Qmp(self.socket)
-        except OSError as error:
-            self.kill()
-            raise RuntimeError(f"QEMU did not start: {error}: "
-                               f"{self.error_text()}") from error
-        return self
-
-    def __exit__(self, *_):
-        self.kill()
-
-    def kill(self):
-        if self.qmp:
-            self.qmp.close()
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
-        if self.process:
-            self.process.wait()
-
-    def error_text(self):
-        with open(self.errors, encoding="utf-8", errors="replace") as file:
-            return file.read()
 
     def console(self):
         with open(self.serial, encoding="utf-8", errors="replace") as file:

@@ -15,11 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "../flow/kit-check.h"
+#include "../flow/kit-child.h"
 #include "../flow/kit-rng.h"
 #include "channel/channel.h"
 #include "channel/fd.h"
@@ -27,20 +28,6 @@
 
 #define PAGE ((size_t)4096)
 #define N_PAGES ((size_t)16)
-/* Exit status of a child that could not set the stage. */
-#define CANNOT 77
-
-/* Also in children, where cmocka's assertions mean nothing. */
-#define CHECK(condition, ...)                                               \
-    do {                                                                    \
-        if (!(condition)) {                                                 \
-            fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition); \
-            fprintf(stderr, __VA_ARGS__);                                   \
-            fputc('\n', stderr);                                            \
-            abort();                                                        \
-        }                                                                   \
-    } while (0)
-
 /* A queue on a file, for one direction, and what goes through it. */
 struct scene {
     char path[128];
@@ -63,16 +50,16 @@ static inline bool scene_open(struct scene *s, bool outgoing,
     struct gw_error *error = NULL;
     int fd = open(s->path, O_RDWR | O_CLOEXEC);
 
-    CHECK(fd >= 0, "%s: %s", s->path, strerror(errno));
+    KIT_CHECK(fd >= 0, "%s: %s", s->path, strerror(errno));
     if (gw_fd_channel_open(fd, outgoing, s->direct, &s->channel, &error) < 0) {
-        CHECK(s->direct, "%s", gw_error_text(error));
+        KIT_CHECK(s->direct, "%s", gw_error_text(error));
         print_message("%s\n", gw_error_text(error));
         gw_error_free(error);
         close(fd);
         return false;
     }
-    CHECK(gw_queue_new(s->channel, depth, &s->queue, &error) == 0, "%s",
-          gw_error_text(error));
+    KIT_CHECK(gw_queue_new(s->channel, depth, &s->queue, &error) == 0, "%s",
+              gw_error_text(error));
     return true;
 }
 
@@ -92,7 +79,7 @@ static inline uint8_t *alloc_pages(size_t n_pages)
 {
     uint8_t *pages = aligned_alloc(PAGE, n_pages * PAGE);
 
-    CHECK(pages, "out of memory");
+    KIT_CHECK(pages, "out of memory");
     memset(pages, 0, n_pages * PAGE);
     return pages;
 }
@@ -148,16 +135,16 @@ static inline void check_sticks(struct scene *s, int code, const char *text)
     uint64_t offset;
     unsigned int i;
 
-    CHECK(gw_queue_failed_at(s->queue, &offset), "it has forgotten");
+    KIT_CHECK(gw_queue_failed_at(s->queue, &offset), "it has forgotten");
     for (i = 0; i < 6; i++) {
         int r = i % 3 == 0   ? write_piece(s, page, PAGE, 0, &error)
                 : i % 3 == 1 ? read_piece(s, page, PAGE, 0, &error)
                              : gw_queue_drain(s->queue, &error);
 
-        CHECK(r == code, "%d, expected %d", r, code);
-        CHECK(gw_error_code(error) == code, "%d", gw_error_code(error));
-        CHECK(strcmp(gw_error_text(error), text) == 0, "'%s', not '%s'",
-              gw_error_text(error), text);
+        KIT_CHECK(r == code, "%d, expected %d", r, code);
+        KIT_CHECK(gw_error_code(error) == code, "%d", gw_error_code(error));
+        KIT_CHECK(strcmp(gw_error_text(error), text) == 0, "'%s', not '%s'",
+                  gw_error_text(error), text);
         error = gw_error_free(error);
     }
     free(page);
@@ -166,9 +153,9 @@ static inline void check_sticks(struct scene *s, int code, const char *text)
 static inline void check_failed(struct scene *s, int r, int code,
                                 struct gw_error *error, const char *text)
 {
-    CHECK(r == code, "%d, expected %d: %s", r, code, gw_error_text(error));
-    CHECK(strcmp(gw_error_text(error), text) == 0, "'%s', not '%s'",
-          gw_error_text(error), text);
+    KIT_CHECK(r == code, "%d, expected %d: %s", r, code, gw_error_text(error));
+    KIT_CHECK(strcmp(gw_error_text(error), text) == 0, "'%s', not '%s'",
+              gw_error_text(error), text);
     gw_error_free(error);
     check_sticks(s, code, text);
 }
@@ -181,11 +168,11 @@ static inline void check_file(const char *path, const uint8_t *expected,
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
 
-    CHECK(fd >= 0 && fstat(fd, &st) == 0, "cannot open %s", path);
-    CHECK((size_t)st.st_size == size, "%lld bytes, expected %zu",
-          (long long)st.st_size, size);
-    CHECK(pread(fd, found, size + 1, 0) == (ssize_t)size, "cannot read");
-    CHECK(memcmp(found, expected, size) == 0, "other contents");
+    KIT_CHECK(fd >= 0 && fstat(fd, &st) == 0, "cannot open %s", path);
+    KIT_CHECK((size_t)st.st_size == size, "%lld bytes, expected %zu",
+              (long long)st.st_size, size);
+    KIT_CHECK(pread(fd, found, size + 1, 0) == (ssize_t)size, "cannot read");
+    KIT_CHECK(memcmp(found, expected, size) == 0, "other contents");
     close(fd);
     free(found);
 }
@@ -193,23 +180,14 @@ static inline void check_file(const char *path, const uint8_t *expected,
 /* Runs `body` in a child, which may change limits, mounts and filters. */
 static inline void in_child(int (*body)(bool direct), bool direct)
 {
-    pid_t pid;
-    int status;
+    pid_t pid = kit_child_fork();
 
-    fflush(NULL);
-    pid = fork();
-    assert_true(pid >= 0);
     if (pid == 0) {
-        int result = body(direct);
-
-        fflush(NULL);
-        _exit(result);
+        kit_child_exit(body(direct));
     }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == CANNOT) {
+    if (!kit_child_wait(pid)) {
         skip();
     }
-    assert_int_equal(status, 0);
 }
 
 /* Splits n_pages into 1 to 128 pieces, in memory from `data` on. */
@@ -247,12 +225,12 @@ static inline void move_all(struct scene *s, struct kit_rng *rng, uint8_t *data,
         n_iov = split(rng, data + at * PAGE, n, iov);
         r = outgoing ? gw_queue_write(s->queue, iov, n_iov, at * PAGE, NULL)
                      : gw_queue_read(s->queue, iov, n_iov, at * PAGE, NULL);
-        CHECK(r == 0, "%d", r);
+        KIT_CHECK(r == 0, "%d", r);
         /* They are copied. */
         memset(iov, 0, sizeof(iov));
     }
     r = gw_queue_drain(s->queue, NULL);
-    CHECK(r == 0, "%d", r);
+    KIT_CHECK(r == 0, "%d", r);
 }
 
 /* False: no direct I/O here. */
@@ -269,9 +247,9 @@ static inline bool round_trip(struct scene *s, unsigned int depth,
         move_all(s, &rng, from, n_pages, true);
         scene_close(s);
         check_file(s->path, from, n_pages * PAGE);
-        CHECK(scene_open(s, false, depth), "opened once");
+        KIT_CHECK(scene_open(s, false, depth), "opened once");
         move_all(s, &rng, to, n_pages, false);
-        CHECK(memcmp(from, to, n_pages * PAGE) == 0, "read other bytes");
+        KIT_CHECK(memcmp(from, to, n_pages * PAGE) == 0, "read other bytes");
         scene_close(s);
     }
     free(from);

@@ -49,13 +49,13 @@ static void check_result(struct scene *s, int r, int expected,
 {
     uint64_t offset;
 
-    CHECK(r == expected || expected == 1, "%d, expected %d", r, expected);
+    KIT_CHECK(r == expected || expected == 1, "%d, expected %d", r, expected);
     if (r == 0) {
-        CHECK(!gw_queue_failed_at(s->queue, &offset), "failed in secret");
+        KIT_CHECK(!gw_queue_failed_at(s->queue, &offset), "failed in secret");
         return;
     }
-    CHECK(gw_queue_failed_at(s->queue, &offset) && offset < N_PAGES * PAGE,
-          "no place");
+    KIT_CHECK(gw_queue_failed_at(s->queue, &offset) && offset < N_PAGES * PAGE,
+              "no place");
     check_sticks(s, r, gw_error_text(error));
 }
 
@@ -75,16 +75,17 @@ static void check_answer(struct scene *s, struct faulty_file *f, bool outgoing,
     f->plan->is_cached = s->direct;
     f->plan->size = outgoing ? 0 : N_PAGES * PAGE;
     memcpy(f->plan->data, data, f->plan->size);
-    CHECK(scene_open(s, outgoing, 3), "FUSE has direct I/O");
+    KIT_CHECK(scene_open(s, outgoing, 3), "FUSE has direct I/O");
     f->plan->at = k;
     f->plan->result = answer;
     f->plan->sticks = sticks;
     r = move_pages(s, outgoing ? data : to, outgoing, &error);
-    CHECK(f->plan->n_requests > k, "the fault was not met");
+    KIT_CHECK(f->plan->n_requests > k, "the fault was not met");
     check_result(s, r, expected_result(s, outgoing, answer), error);
     if (r == 0) {
-        CHECK(memcmp(outgoing ? f->plan->data : to, data, N_PAGES * PAGE) == 0,
-              "answer %d to %llu: other bytes", answer, (unsigned long long)k);
+        KIT_CHECK(
+            memcmp(outgoing ? f->plan->data : to, data, N_PAGES * PAGE) == 0,
+            "answer %d to %llu: other bytes", answer, (unsigned long long)k);
     }
     gw_error_free(error);
     scene_close(s);
@@ -104,7 +105,7 @@ static int answer_all(bool direct)
     size_t i;
 
     if (!faulty_file_init(&f)) {
-        return CANNOT;
+        return KIT_CANNOT;
     }
     strcpy(s.path, f.path);
     for (k = 0; k < N_PAGES; k += 3) {
@@ -144,25 +145,25 @@ static int nibble(bool direct)
     size_t i, k;
 
     if (!faulty_file_init(&f)) {
-        return CANNOT;
+        return KIT_CANNOT;
     }
     strcpy(s.path, f.path);
     for (k = 0; k < 4; k++) {
         faulty_file_reset(&f);
-        CHECK(scene_open(&s, true, 2), "FUSE has direct I/O");
+        KIT_CHECK(scene_open(&s, true, 2), "FUSE has direct I/O");
         f.plan->at = 0;
         f.plan->sticks = true;
         f.plan->result = sizes[k];
         for (i = 0; i < 64; i++) {
             iov[i] = (struct iovec){data + i * PAGE, PAGE};
         }
-        CHECK(gw_queue_write(s.queue, iov, 64, PAGE, NULL) == 0 &&
-                  gw_queue_drain(s.queue, NULL) == 0,
-              "pieces of %d", sizes[k]);
-        CHECK(f.plan->n_requests >= 64 * PAGE / (unsigned int)sizes[k],
-              "it was not told to move %d at a time", sizes[k]);
-        CHECK(memcmp(f.plan->data + PAGE, data, 64 * PAGE) == 0,
-              "pieces of %d: other bytes", sizes[k]);
+        KIT_CHECK(gw_queue_write(s.queue, iov, 64, PAGE, NULL) == 0 &&
+                      gw_queue_drain(s.queue, NULL) == 0,
+                  "pieces of %d", sizes[k]);
+        KIT_CHECK(f.plan->n_requests >= 64 * PAGE / (unsigned int)sizes[k],
+                  "it was not told to move %d at a time", sizes[k]);
+        KIT_CHECK(memcmp(f.plan->data + PAGE, data, 64 * PAGE) == 0,
+                  "pieces of %d: other bytes", sizes[k]);
         scene_close(&s);
     }
     free(data);
@@ -211,8 +212,8 @@ static void storm_begin(struct storm *storm)
     storm->stop = false;
     storm->victim = pthread_self();
     sigaction(SIGUSR1, &action, NULL);
-    CHECK(pthread_create(&storm->thread, NULL, send_signals, storm) == 0,
-          "no thread");
+    KIT_CHECK(pthread_create(&storm->thread, NULL, send_signals, storm) == 0,
+              "no thread");
 }
 
 static void storm_end(struct storm *storm)
@@ -220,7 +221,7 @@ static void storm_end(struct storm *storm)
     storm->stop = true;
     pthread_join(storm->thread, NULL);
     signal(SIGUSR1, SIG_IGN);
-    CHECK(n_signals > 10, "%u signals", n_signals);
+    KIT_CHECK(n_signals > 10, "%u signals", n_signals);
 }
 
 /* System calls end with EINTR now and then: the file system sees to it. */
@@ -234,32 +235,32 @@ static int weather_plain(bool direct)
     size_t i;
 
     if (!faulty_file_init(&f)) {
-        return CANNOT;
+        return KIT_CANNOT;
     }
     strcpy(s.path, f.path);
-    CHECK(scene_open(&s, true, 2), "FUSE");
+    KIT_CHECK(scene_open(&s, true, 2), "FUSE");
     f.plan->patience_us = 100;
     storm_begin(&storm);
     for (i = 0; i < 256; i++) {
-        CHECK(write_one(&s, data + i * PAGE, PAGE, i * PAGE, NULL) == 0,
-              "write %zu", i);
+        KIT_CHECK(write_one(&s, data + i * PAGE, PAGE, i * PAGE, NULL) == 0,
+                  "write %zu", i);
     }
     storm_end(&storm);
-    CHECK(f.plan->n_interrupted > 0, "nothing was interrupted");
-    CHECK(memcmp(f.plan->data, data, 256 * PAGE) == 0, "other bytes");
+    KIT_CHECK(f.plan->n_interrupted > 0, "nothing was interrupted");
+    KIT_CHECK(memcmp(f.plan->data, data, 256 * PAGE) == 0, "other bytes");
     scene_close(&s);
     f.plan->patience_us = 0;
-    CHECK(scene_open(&s, false, 2), "FUSE");
+    KIT_CHECK(scene_open(&s, false, 2), "FUSE");
     f.plan->n_interrupted = 0;
     f.plan->patience_us = 100;
     storm_begin(&storm);
     for (i = 0; i < 256; i++) {
-        CHECK(read_one(&s, to + i * PAGE, PAGE, i * PAGE, NULL) == 0,
-              "read %zu", i);
+        KIT_CHECK(read_one(&s, to + i * PAGE, PAGE, i * PAGE, NULL) == 0,
+                  "read %zu", i);
     }
     storm_end(&storm);
-    CHECK(f.plan->n_interrupted > 0, "nothing was interrupted");
-    CHECK(memcmp(to, data, 256 * PAGE) == 0, "other bytes");
+    KIT_CHECK(f.plan->n_interrupted > 0, "nothing was interrupted");
+    KIT_CHECK(memcmp(to, data, 256 * PAGE) == 0, "other bytes");
     scene_close(&s);
     faulty_file_deinit(&f);
     free(data);
@@ -309,20 +310,20 @@ static int free_failing(bool direct)
     size_t i;
 
     if (!faulty_file_init(&f)) {
-        return CANNOT;
+        return KIT_CANNOT;
     }
     strcpy(s.path, f.path);
     for (k = 0; k < N_PAGES; k++) {
         faulty_file_reset(&f);
         f.plan->is_cached = true;
-        CHECK(scene_open(&s, true, N_PAGES), "FUSE has direct I/O");
+        KIT_CHECK(scene_open(&s, true, N_PAGES), "FUSE has direct I/O");
         f.plan->at = k;
         f.plan->result = k % 2 ? -EIO : 100;
         f.plan->sticks = k % 3 == 0;
         for (i = 0; i < N_PAGES; i++) {
             int r = write_piece(&s, data + i * PAGE, PAGE, i * PAGE, NULL);
 
-            CHECK(r == 0 || r == -EIO, "%d", r);
+            KIT_CHECK(r == 0 || r == -EIO, "%d", r);
         }
         scene_close(&s);
         gw_queue_free(NULL);
@@ -350,36 +351,37 @@ static int channel_on_faulty(bool direct)
     int r;
 
     if (!faulty_file_init(&f)) {
-        return CANNOT;
+        return KIT_CANNOT;
     }
     strcpy(s.path, f.path);
-    CHECK(scene_open(&s, true, 2), "FUSE");
-    CHECK(write_one(&s, data, N_PAGES * PAGE, 0, NULL) == 0, "write");
+    KIT_CHECK(scene_open(&s, true, 2), "FUSE");
+    KIT_CHECK(write_one(&s, data, N_PAGES * PAGE, 0, NULL) == 0, "write");
     /* It has no holes: zeros are written, in as many steps as it takes. */
     f.plan->at = f.plan->n_requests;
     f.plan->result = 5000;
     f.plan->sticks = true;
-    CHECK(gw_channel_punch(s.channel, 3 * PAGE, 4 * PAGE, &error) == 0, "%s",
-          gw_error_text(error));
-    CHECK(memcmp(f.plan->data + 3 * PAGE, zero, 4 * PAGE) == 0, "not zero");
-    CHECK(memcmp(f.plan->data, data, 3 * PAGE) == 0 &&
-              memcmp(f.plan->data + 7 * PAGE, data + 7 * PAGE,
-                     (N_PAGES - 7) * PAGE) == 0,
-          "others were changed");
+    KIT_CHECK(gw_channel_punch(s.channel, 3 * PAGE, 4 * PAGE, &error) == 0,
+              "%s", gw_error_text(error));
+    KIT_CHECK(memcmp(f.plan->data + 3 * PAGE, zero, 4 * PAGE) == 0, "not zero");
+    KIT_CHECK(memcmp(f.plan->data, data, 3 * PAGE) == 0 &&
+                  memcmp(f.plan->data + 7 * PAGE, data + 7 * PAGE,
+                         (N_PAGES - 7) * PAGE) == 0,
+              "others were changed");
     f.plan->result = -EIO;
     r = gw_channel_punch(s.channel, 0, PAGE, &error);
-    CHECK(r == -EIO, "%d", r);
-    CHECK(strcmp(gw_error_text(error), "Unable to write to file descriptor: "
-                                       "Input/output error") == 0,
-          "%s", gw_error_text(error));
+    KIT_CHECK(r == -EIO, "%d", r);
+    KIT_CHECK(strcmp(gw_error_text(error),
+                     "Unable to write to file descriptor: "
+                     "Input/output error") == 0,
+              "%s", gw_error_text(error));
     error = gw_error_free(error);
     /* Longer, never shorter; and no further than files may be. */
-    CHECK(gw_channel_extend(s.channel, 20 * PAGE, NULL) == 0, "extend");
-    CHECK(f.plan->size == 20 * PAGE, "extend");
-    CHECK(gw_channel_extend(s.channel, 4 * PAGE, NULL) == 0, "extend");
-    CHECK(f.plan->size == 20 * PAGE, "it was cut off");
+    KIT_CHECK(gw_channel_extend(s.channel, 20 * PAGE, NULL) == 0, "extend");
+    KIT_CHECK(f.plan->size == 20 * PAGE, "extend");
+    KIT_CHECK(gw_channel_extend(s.channel, 4 * PAGE, NULL) == 0, "extend");
+    KIT_CHECK(f.plan->size == 20 * PAGE, "it was cut off");
     r = gw_channel_extend(s.channel, FAULTY_MAX_SIZE + 1, &error);
-    CHECK(r == -EFBIG, "%d", r);
+    KIT_CHECK(r == -EFBIG, "%d", r);
     gw_error_free(error);
     scene_close(&s);
     faulty_file_deinit(&f);

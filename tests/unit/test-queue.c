@@ -6,7 +6,6 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -84,9 +83,9 @@ static int limit_size(bool direct)
     scene_init(&s, direct);
     if (!scene_open(&s, true, 2)) {
         scene_deinit(&s);
-        return CANNOT;
+        return KIT_CANNOT;
     }
-    CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0, "no limit");
+    KIT_CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0, "no limit");
     r = write_one(&s, data, N_PAGES * PAGE, 0, &error);
     check_failed(&s, r, -EFBIG, error,
                  "Unable to write to file descriptor: File too large");
@@ -117,13 +116,10 @@ static int fill_disk(bool direct)
     struct scene s = {.direct = direct};
     int r = 0;
 
-    /* A mount that only this process sees, and that ends with it. */
-    if (!mkdtemp(directory) || unshare(CLONE_NEWNS) < 0 ||
-        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-        mount("none", directory, "tmpfs", 0, "size=3m") < 0) {
-        print_message("cannot mount a small tmpfs: %s\n", strerror(errno));
+    KIT_CHECK(mkdtemp(directory), "%s: %s", directory, strerror(errno));
+    if (!kit_child_mount(directory, "size=3m")) {
         rmdir(directory);
-        return CANNOT;
+        return KIT_CANNOT;
     }
     snprintf(s.path, sizeof(s.path), "%s/file", directory);
     close(open(s.path, O_CREAT | O_WRONLY, 0600));
@@ -136,13 +132,13 @@ static int fill_disk(bool direct)
             &s, r, -ENOSPC, error,
             "Unable to write to file descriptor: No space left on device");
     } else {
-        r = CANNOT;
+        r = KIT_CANNOT;
     }
     free(data);
     scene_deinit(&s);
     umount(directory);
     rmdir(directory);
-    return r == CANNOT ? CANNOT : 0;
+    return r == KIT_CANNOT ? KIT_CANNOT : 0;
 }
 
 static void test_queue__disk_full(void **state)
@@ -231,9 +227,9 @@ static void forbid_rings(int error)
     };
     struct sock_fprog program = {.len = 4, .filter = code};
 
-    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-              prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0,
-          "no filter: %s", strerror(errno));
+    KIT_CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+                  prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0,
+              "no filter: %s", strerror(errno));
 }
 
 /* The same file moves, and the queue says how. */
@@ -242,13 +238,13 @@ static int move_without_ring(struct scene *s)
     bool opens = scene_open(s, true, 8);
 
     if (opens) {
-        CHECK(strcmp(gw_queue_engine(s->queue), "preadv") == 0, "engine %s",
-              gw_queue_engine(s->queue));
+        KIT_CHECK(strcmp(gw_queue_engine(s->queue), "preadv") == 0, "engine %s",
+                  gw_queue_engine(s->queue));
         scene_close(s);
-        CHECK(round_trip(s, 8, 30), "opened once");
+        KIT_CHECK(round_trip(s, 8, 30), "opened once");
     }
     scene_deinit(s);
-    return opens ? 0 : CANNOT;
+    return opens ? 0 : KIT_CANNOT;
 }
 
 static int without_permission(bool direct)
@@ -307,15 +303,15 @@ static int without_descriptors(bool direct)
     scene_init(&s, direct);
     if (!scene_open(&s, true, 2)) {
         scene_deinit(&s);
-        return CANNOT;
+        return KIT_CANNOT;
     }
     s.queue = gw_queue_free(s.queue);
     setrlimit(RLIMIT_NOFILE, &limit);
-    CHECK(gw_queue_new(s.channel, 2, &s.queue, &error) == 0, "%s",
-          gw_error_text(error));
-    CHECK(strcmp(gw_queue_engine(s.queue), "preadv") == 0, "engine %s",
-          gw_queue_engine(s.queue));
-    CHECK(write_one(&s, data, N_PAGES * PAGE, 0, NULL) == 0, "write");
+    KIT_CHECK(gw_queue_new(s.channel, 2, &s.queue, &error) == 0, "%s",
+              gw_error_text(error));
+    KIT_CHECK(strcmp(gw_queue_engine(s.queue), "preadv") == 0, "engine %s",
+              gw_queue_engine(s.queue));
+    KIT_CHECK(write_one(&s, data, N_PAGES * PAGE, 0, NULL) == 0, "write");
     free(data);
     scene_deinit(&s);
     return 0;

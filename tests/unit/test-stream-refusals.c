@@ -444,50 +444,21 @@ static void put_flags(struct gw_buffer *b, uint64_t flags)
     sb_fill(b, 0, 2 * SB_PAGE);
 }
 
-static void build_flags_000(struct gw_buffer *b)
-{
-    put_flags(b, 0x000);
-}
+#define FLAGS_CASE(flags)                                \
+    static void build_flags_##flags(struct gw_buffer *b) \
+    {                                                    \
+        put_flags(b, 0x##flags);                         \
+    }
 
-static void build_flags_001(struct gw_buffer *b)
-{
-    put_flags(b, 0x001);
-}
-
-static void build_flags_00a(struct gw_buffer *b)
-{
-    put_flags(b, 0x00a);
-}
-
-static void build_flags_024(struct gw_buffer *b)
-{
-    put_flags(b, 0x024);
-}
-
-static void build_flags_040(struct gw_buffer *b)
-{
-    put_flags(b, 0x040);
-}
-
-static void build_flags_080(struct gw_buffer *b)
-{
-    put_flags(b, 0x080);
-}
-
-static void build_flags_100(struct gw_buffer *b)
-{
-    put_flags(b, 0x100);
-}
-
-static void build_flags_102(struct gw_buffer *b)
-{
-    put_flags(b, 0x102);
-}
-
-static void build_flags_402(struct gw_buffer *b)
-{
-    put_flags(b, 0x402);
-}
+FLAGS_CASE(000)
+FLAGS_CASE(001)
+FLAGS_CASE(00a)
+FLAGS_CASE(024)
+FLAGS_CASE(040)
+FLAGS_CASE(080)
+FLAGS_CASE(100)
+FLAGS_CASE(102)
+FLAGS_CASE(402)
 
 static void build_mapped_with(struct gw_buffer *b,
                               void (*change)(struct mapped_case *c))

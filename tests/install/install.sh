@@ -157,6 +157,16 @@ man_pages()
     done
 }
 
+# Loaded by name, by a shell that has not heard of it.
+completion()
+{
+    local file
+
+    file=$(found 'share/bash-completion/completions/godwit') || return 1
+    # shellcheck disable=SC2016 # expanded by the other shell
+    bash -c '. "$1" && complete -p godwit' bash "$file"
+}
+
 headers_are_complete()
 {
     diff <(cd "$source/include/godwit" && ls) <(cd "$prefix/include/godwit" && ls)
@@ -182,4 +192,5 @@ tap 'the example runs, static' run_example "$stage/minimal-static"
 tap 'the example is shorter than 80 lines' example_is_short
 tap 'the program is installed and runs' program_runs
 tap 'the man pages are installed' man_pages
+tap 'the completion is installed and loads' completion
 echo "1..$case_number"

@@ -22,6 +22,7 @@
 #include "channel/file.h"
 #include "channel/input.h"
 #include "channel/output.h"
+#include "channel/pieces.h"
 
 struct fixture {
     char dir[64];
@@ -181,6 +182,8 @@ static void test_file__full_device_is_an_error(void **state)
     struct fixture *f = *state;
     struct gw_channel *channel = NULL;
     struct gw_error *error = NULL;
+    struct gw_pieces pieces;
+    struct iovec iov;
     char byte = 1;
 
     (void)f;
@@ -192,7 +195,8 @@ static void test_file__full_device_is_an_error(void **state)
     assert_int_equal(gw_fd_channel_open(open("/dev/full", O_WRONLY), true,
                                         false, &channel, &error),
                      0);
-    assert_int_equal(gw_channel_write(channel, &byte, 1, &error), -ENOSPC);
+    pieces = gw_pieces_of(&iov, &byte, 1);
+    assert_int_equal(gw_channel_write(channel, &pieces, &error), -ENOSPC);
     assert_non_null(strstr(gw_error_text(error), "No space left on device"));
     gw_error_free(error);
     gw_channel_free(channel);

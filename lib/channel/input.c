@@ -194,6 +194,13 @@ int gw_input_peek(struct gw_input *input, size_t size, const uint8_t **ret_data,
     return 0;
 }
 
+void gw_input_get_buffered(const struct gw_input *input,
+                           const uint8_t **ret_data, size_t *ret_size)
+{
+    *ret_data = input->buffer + input->pos;
+    *ret_size = buffered(input);
+}
+
 static int ended(struct gw_input *input, uint64_t missing,
                  struct gw_error **errp)
 {

@@ -12,11 +12,13 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/util.h"
+#include "channel/pieces.h"
 
-/* Most that one system call is asked to move; below the kernel's limit. */
+/* Most that one system call is asked to read; below the kernel's limit. */
 #define TRANSFER_MAX (1u << 30)
 
 int gw_channel_init(struct gw_channel *channel,
@@ -109,31 +111,33 @@ int gw_channel_write_failed(const struct gw_channel *channel, int code,
 }
 
 /* Writes what there is room for. */
-static ssize_t write_some(struct gw_channel *channel, const void *data,
-                          size_t size)
+static ssize_t write_some(struct gw_channel *channel,
+                          const struct gw_pieces *pieces)
 {
+    int n = gw_pieces_per_call(pieces);
+    const struct msghdr message = {.msg_iov = pieces->iov,
+                                   .msg_iovlen = (size_t)n};
+
     if (channel->is_socket) {
-        return send(channel->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+        return sendmsg(channel->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
-    return write(channel->fd, data, size);
+    return writev(channel->fd, pieces->iov, n);
 }
 
-int gw_channel_write(struct gw_channel *channel, const void *data, size_t size,
+int gw_channel_write(struct gw_channel *channel, struct gw_pieces *pieces,
                      struct gw_error **errp)
 {
-    const uint8_t *from = data;
     ssize_t n;
     int r;
 
-    while (size > 0) {
+    while (pieces->n > 0) {
         r = wait_ready(channel, POLLOUT);
         if (r < 0) {
             return gw_channel_write_failed(channel, r, errp);
         }
-        n = write_some(channel, from, gw_min_u64(size, TRANSFER_MAX));
+        n = write_some(channel, pieces);
         if (n >= 0) {
-            from += n;
-            size -= (size_t)n;
+            gw_pieces_skip(pieces, (size_t)n);
         } else if (errno != EINTR && errno != EAGAIN) {
             return gw_channel_write_failed(channel, -errno, errp);
         }
@@ -141,21 +145,20 @@ int gw_channel_write(struct gw_channel *channel, const void *data, size_t size,
     return 0;
 }
 
-static int pwrite_all(struct gw_channel *channel, const uint8_t *from,
-                      size_t size, uint64_t offset, struct gw_error **errp)
+static int pwrite_all(struct gw_channel *channel, struct gw_pieces *pieces,
+                      uint64_t offset, struct gw_error **errp)
 {
     ssize_t n;
 
-    while (size > 0) {
+    while (pieces->n > 0) {
         if (atomic_load(&channel->is_cancelled)) {
             return gw_channel_write_failed(channel, -ECANCELED, errp);
         }
-        n = pwrite(channel->fd, from, gw_min_u64(size, TRANSFER_MAX),
-                   (off_t)offset);
+        n = pwritev(channel->fd, pieces->iov, gw_pieces_per_call(pieces),
+                    (off_t)offset);
         if (n > 0) {
-            from += n;
+            gw_pieces_skip(pieces, (size_t)n);
             offset += (uint64_t)n;
-            size -= (size_t)n;
         } else if (n == 0) {
             return gw_channel_write_failed(channel, -ENOSPC, errp);
         } else if (errno != EINTR) {
@@ -187,30 +190,56 @@ void gw_channel_begin_writeback(const struct gw_channel *channel,
     }
 }
 
-int gw_channel_pwrite(struct gw_channel *channel, const void *data, size_t size,
-                      uint64_t offset, struct gw_error **errp)
+/*
+ * Holds back what belongs to the guard and is at the front, and puts zeros in
+ * its place; returns how many bytes that were, or a negative errno.
+ */
+static ssize_t hold_back(struct gw_channel *channel, struct gw_pieces *pieces,
+                         uint64_t offset, struct gw_error **errp)
 {
     static const uint8_t zeros[sizeof(channel->guard)];
-    const uint8_t *from = data;
     uint64_t guard_end = channel->start + sizeof(channel->guard);
+    struct gw_pieces instead;
+    struct iovec iov;
     size_t held;
+    int r;
+
+    if (!channel->guarded || offset >= guard_end) {
+        return 0;
+    }
+    assert(offset >= channel->start);
+    held = gw_min_u64(gw_pieces_size(pieces), guard_end - offset);
+    gw_pieces_take(pieces, channel->guard + (offset - channel->start), held);
+    instead = gw_pieces_of(&iov, zeros, held);
+    r = pwrite_all(channel, &instead, offset, errp);
+    return r < 0 ? r : (ssize_t)held;
+}
+
+int gw_channel_pwritev(struct gw_channel *channel, struct gw_pieces *pieces,
+                       uint64_t offset, struct gw_error **errp)
+{
+    size_t size = gw_pieces_size(pieces);
+    ssize_t held;
     int r;
 
     assert(gw_channel_is_seekable(channel));
     note_end(channel, offset + size);
-    if (!channel->guarded || offset >= guard_end) {
-        r = pwrite_all(channel, from, size, offset, errp);
-        gw_channel_begin_writeback(channel, offset, size);
-        return r;
+    held = hold_back(channel, pieces, offset, errp);
+    if (held < 0) {
+        return (int)held;
     }
-    assert(offset >= channel->start);
-    held = gw_min_u64(size, guard_end - offset);
-    memcpy(channel->guard + (offset - channel->start), from, held);
-    r = pwrite_all(channel, zeros, held, offset, errp);
-    if (r < 0) {
-        return r;
-    }
-    return pwrite_all(channel, from + held, size - held, offset + held, errp);
+    r = pwrite_all(channel, pieces, offset + (uint64_t)held, errp);
+    gw_channel_begin_writeback(channel, offset, size);
+    return r;
+}
+
+int gw_channel_pwrite(struct gw_channel *channel, const void *data, size_t size,
+                      uint64_t offset, struct gw_error **errp)
+{
+    struct iovec iov;
+    struct gw_pieces pieces = gw_pieces_of(&iov, data, size);
+
+    return gw_channel_pwritev(channel, &pieces, offset, errp);
 }
 
 static int sync_fd(int fd, struct gw_error **errp)
@@ -234,8 +263,8 @@ int gw_channel_sync(struct gw_channel *channel, struct gw_error **errp)
         return r;
     }
     channel->guarded = false;
-    r = pwrite_all(channel, channel->guard, sizeof(channel->guard),
-                   channel->start, errp);
+    r = gw_channel_pwrite(channel, channel->guard, sizeof(channel->guard),
+                          channel->start, errp);
     return r < 0 ? r : sync_fd(channel->fd, errp);
 }
 
@@ -269,7 +298,7 @@ static int write_zeros(struct gw_channel *channel, uint64_t offset,
     while (r == 0 && size > 0) {
         size_t n = gw_min_u64(size, sizeof(zeros));
 
-        r = pwrite_all(channel, zeros, n, offset, errp);
+        r = gw_channel_pwrite(channel, zeros, n, offset, errp);
         offset += n;
         size -= n;
     }

@@ -23,11 +23,12 @@
 #include <godwit/migration.h>
 
 enum gw_channel_features {
-    /* gw_channel_pread and gw_channel_pwrite work. */
+    /* gw_channel_pread and gw_channel_pwritev work. */
     GW_CHANNEL_SEEKABLE = 1u << 0,
 };
 
 struct gw_channel;
+struct gw_pieces;
 
 struct gw_channel_ops {
     /*
@@ -64,7 +65,7 @@ struct gw_channel {
     bool is_socket;
     /* seekable: where the stream starts, bytes */
     uint64_t start;
-    /* seekable: end of what gw_channel_pwrite has written, bytes */
+    /* seekable: end of what gw_channel_pwritev has written, bytes */
     _Atomic uint64_t written_end;
     /*
      * Seekable and written in place: the bytes at `start` that make the
@@ -109,11 +110,15 @@ ssize_t gw_channel_read(struct gw_channel *channel, void *data, size_t size);
 ssize_t gw_channel_pread(struct gw_channel *channel, void *data, size_t size,
                          uint64_t offset);
 
-/* Writes all of it to a stream. */
-int gw_channel_write(struct gw_channel *channel, const void *data, size_t size,
+/* Writes all of the pieces to a stream; none are left then. */
+int gw_channel_write(struct gw_channel *channel, struct gw_pieces *pieces,
                      struct gw_error **errp);
 
-/* Writes all of it at an offset. */
+/* Writes all of the pieces at an offset; none are left then. */
+int gw_channel_pwritev(struct gw_channel *channel, struct gw_pieces *pieces,
+                       uint64_t offset, struct gw_error **errp);
+
+/* The same for memory in one place. */
 int gw_channel_pwrite(struct gw_channel *channel, const void *data, size_t size,
                       uint64_t offset, struct gw_error **errp);
 

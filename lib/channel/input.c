@@ -13,7 +13,11 @@
 #include "channel/channel.h"
 
 enum {
-    INPUT_BUFFER_SIZE = 256 * 1024
+    ALIGNMENT = 4096,
+    /* Bytes that are read at once; a read of as many needs no buffer. */
+    READ_SIZE = 256 * 1024,
+    /* What is left of the last read lies before the next. */
+    BUFFER_SIZE = READ_SIZE + ALIGNMENT,
 };
 
 struct gw_input {
@@ -49,7 +53,7 @@ struct gw_input *gw_input_new(struct gw_channel *channel,
     if (!input) {
         return NULL;
     }
-    input->buffer = malloc(INPUT_BUFFER_SIZE);
+    input->buffer = aligned_alloc(ALIGNMENT, BUFFER_SIZE);
     if (!input->buffer) {
         free(input);
         gw_error_set(errp, -ENOMEM, "out of memory");
@@ -138,6 +142,22 @@ static ssize_t fetch(struct gw_input *input, void *data, size_t size,
     return n;
 }
 
+/*
+ * Moves what is left to the front, so that the next byte of the channel has
+ * the place in a page of the buffer that it has in a page of the file: the
+ * kernel copies aligned pages then. (Zen 3 needs five times as long for a copy
+ * to a place that is a few bytes further in its page.)
+ */
+static void make_room(struct gw_input *input)
+{
+    size_t left = buffered(input);
+    size_t pos = (input->next_offset - left) % ALIGNMENT;
+
+    memmove(input->buffer + pos, input->buffer + input->pos, left);
+    input->pos = pos;
+    input->end = pos + left;
+}
+
 /* Makes `size` bytes available in the buffer, fewer only at the end. */
 static int fill(struct gw_input *input, size_t size, struct gw_error **errp)
 {
@@ -146,14 +166,10 @@ static int fill(struct gw_input *input, size_t size, struct gw_error **errp)
     if (!input->channel || buffered(input) >= size) {
         return 0;
     }
-    if (input->pos > 0) {
-        memmove(input->buffer, input->buffer + input->pos, buffered(input));
-        input->end -= input->pos;
-        input->pos = 0;
-    }
+    make_room(input);
     while (buffered(input) < size && !input->at_end) {
-        n = fetch(input, input->buffer + input->end,
-                  INPUT_BUFFER_SIZE - input->end, errp);
+        n = fetch(input, input->buffer + input->end, BUFFER_SIZE - input->end,
+                  errp);
         if (n < 0) {
             return (int)n;
         }
@@ -176,6 +192,13 @@ int gw_input_peek(struct gw_input *input, size_t size, const uint8_t **ret_data,
     *ret_data = input->buffer ? input->buffer + input->pos : NULL;
     *ret_size = gw_min_u64(size, buffered(input));
     return 0;
+}
+
+void gw_input_get_buffered(const struct gw_input *input,
+                           const uint8_t **ret_data, size_t *ret_size)
+{
+    *ret_data = input->buffer + input->pos;
+    *ret_size = buffered(input);
 }
 
 static int ended(struct gw_input *input, uint64_t missing,
@@ -202,7 +225,7 @@ int gw_input_read(struct gw_input *input, void *data, size_t size,
     to += n;
     size -= n;
     /* What fills the buffer anyway goes straight to its place. */
-    while (size >= INPUT_BUFFER_SIZE && !input->at_end) {
+    while (size >= READ_SIZE && !input->at_end) {
         got = fetch(input, to, size, errp);
         if (got < 0) {
             return (int)got;

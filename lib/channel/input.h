@@ -44,6 +44,13 @@ uint64_t gw_input_offset(const struct gw_input *input);
 int gw_input_peek(struct gw_input *input, size_t size, const uint8_t **ret_data,
                   size_t *ret_size, struct gw_error **errp);
 
+/*
+ * Lends what was read ahead already, however much that is: for guesses at
+ * what comes. Valid until the next call on the input.
+ */
+void gw_input_get_buffered(const struct gw_input *input,
+                           const uint8_t **ret_data, size_t *ret_size);
+
 /* Reads exactly `size` bytes; -ENODATA if the data ends before. */
 int gw_input_read(struct gw_input *input, void *data, size_t size,
                   struct gw_error **errp);

@@ -2,7 +2,10 @@
  * The outgoing side's view of a channel: a buffered stream with a known
  * position, which on seekable channels can be moved and written around.
  *
- * One thread at a time.
+ * Small things are copied and gathered. Pages of a guest are lent: they stay
+ * where they are, and one system call takes all of both in their order.
+ *
+ * Once writing failed the output stays failed. One thread at a time.
  */
 #ifndef GW_CHANNEL_OUTPUT_H
 #define GW_CHANNEL_OUTPUT_H
@@ -28,11 +31,22 @@ uint64_t gw_output_offset(const struct gw_output *output);
 /* Bytes handed to the output so far, by all ways. */
 uint64_t gw_output_total(const struct gw_output *output);
 
-/* Appends; large pieces go straight to the channel. */
+/* Appends a copy; large pieces go straight to the channel. */
 int gw_output_write(struct gw_output *output, const void *data, size_t size,
                     struct gw_error **errp);
 
-/* Writes what is buffered to the channel. */
+/*
+ * Appends memory that is not copied, but read by any later call up to the next
+ * gw_output_flush: it must stay mapped until then, and what it holds by then
+ * may be what is written. That is right for guest memory, which is sent again
+ * if it changes, and for nothing that is freed or used anew.
+ *
+ * As reads of guest memory are, the flush is a race on purpose (base/racy.h).
+ */
+int gw_output_lend(struct gw_output *output, const void *data, size_t size,
+                   struct gw_error **errp);
+
+/* Writes what is buffered to the channel; nothing is lent any more. */
 int gw_output_flush(struct gw_output *output, struct gw_error **errp);
 
 /* Flushes and continues at an absolute offset (seekable channels). */

@@ -13,6 +13,7 @@
 #include "base/util.h"
 #include "channel/channel.h"
 #include "channel/direct.h"
+#include "channel/pieces.h"
 
 #ifdef GW_HAVE_LIBURING
 #include <liburing.h>
@@ -21,8 +22,8 @@
 /* An operation: what is left of it. */
 struct op {
     struct iovec iov[GW_QUEUE_IOV_MAX];
-    unsigned int first, end; /* pieces that are left */
-    uint64_t offset;         /* of the first of them in the file */
+    struct gw_pieces left;
+    uint64_t offset; /* of the first of them in the file */
     bool is_write;
 };
 
@@ -43,31 +44,6 @@ struct gw_queue {
     struct op ops[];
 };
 
-static size_t left_of(const struct op *op)
-{
-    size_t size = 0;
-    unsigned int i;
-
-    for (i = op->first; i < op->end; i++) {
-        size += op->iov[i].iov_len;
-    }
-    return size;
-}
-
-/* Takes n transferred bytes off the front. */
-static void advance(struct op *op, size_t n)
-{
-    op->offset += n;
-    while (op->first < op->end && n >= op->iov[op->first].iov_len) {
-        n -= op->iov[op->first++].iov_len;
-    }
-    if (n > 0) {
-        op->iov[op->first].iov_base =
-            (uint8_t *)op->iov[op->first].iov_base + n;
-        op->iov[op->first].iov_len -= n;
-    }
-}
-
 static void set_failed(struct gw_queue *queue, const struct op *op, int code)
 {
     if (queue->error) {
@@ -79,7 +55,7 @@ static void set_failed(struct gw_queue *queue, const struct op *op, int code)
     } else if (code == -ENODATA) {
         gw_error_set(&queue->error, code,
                      "the data ends at offset %#llx, %zu more bytes expected",
-                     (unsigned long long)op->offset, left_of(op));
+                     (unsigned long long)op->offset, gw_pieces_size(&op->left));
     } else {
         gw_error_set_errno(&queue->error, code, "cannot read at offset %#llx",
                            (unsigned long long)op->offset);
@@ -97,8 +73,9 @@ static bool take_result(struct gw_queue *queue, struct op *op, ssize_t n)
                    n < 0 ? (int)n : (op->is_write ? -ENOSPC : -ENODATA));
         return false;
     }
-    advance(op, (size_t)n);
-    return op->first < op->end;
+    gw_pieces_skip(&op->left, (size_t)n);
+    op->offset += (uint64_t)n;
+    return op->left.n > 0;
 }
 
 /* ---- Without a ring: each operation at once ---- */
@@ -106,14 +83,14 @@ static bool take_result(struct gw_queue *queue, struct op *op, ssize_t n)
 static void transfer(struct gw_queue *queue, struct op *op)
 {
     uint64_t offset = op->offset;
-    size_t size = left_of(op);
+    size_t size = gw_pieces_size(&op->left);
     const struct iovec *iov;
     ssize_t n;
     int n_iov;
 
     do {
-        iov = &op->iov[op->first];
-        n_iov = (int)(op->end - op->first);
+        iov = op->left.iov;
+        n_iov = gw_pieces_per_call(&op->left);
         n = op->is_write ? pwritev(queue->fd, iov, n_iov, (off_t)op->offset)
                          : preadv(queue->fd, iov, n_iov, (off_t)op->offset);
     } while (take_result(queue, op, n < 0 ? -errno : n));
@@ -135,8 +112,8 @@ static void set_idle(struct gw_queue *queue, struct op *op)
 static void submit(struct gw_queue *queue, struct op *op)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&queue->ring);
-    const struct iovec *iov = &op->iov[op->first];
-    unsigned int n_iov = op->end - op->first;
+    const struct iovec *iov = op->left.iov;
+    unsigned int n_iov = (unsigned int)op->left.n;
     int r;
 
     assert(sqe);
@@ -306,8 +283,7 @@ static int start(struct gw_queue *queue, const struct iovec *iov,
     }
     op = &queue->ops[queue->idle[--queue->n_idle]];
     memcpy(op->iov, iov, n_iov * sizeof(*iov));
-    op->first = 0;
-    op->end = n_iov;
+    op->left = (struct gw_pieces){.iov = op->iov, .n = n_iov};
     op->offset = offset;
     op->is_write = is_write;
     if (queue->has_ring) {

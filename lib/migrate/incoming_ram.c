@@ -18,6 +18,7 @@
 #include "migrate/incoming_mapped.h"
 #include "migrate/migration.h"
 #include "ram/block.h"
+#include "wire/ram.h"
 
 void gw_incoming_ram_init(struct gw_incoming_ram *ram,
                           struct gw_migration *migration)
@@ -198,6 +199,29 @@ int gw_incoming_ram_begin(struct gw_incoming_ram *ram, struct gw_input *input,
     return r;
 }
 
+/*
+ * How many pages, from this one on, come one after the other: those that were
+ * read ahead. They are made to exist, but for where others came before.
+ */
+static uint64_t populate_ahead(struct gw_incoming_block *b, uint64_t offset,
+                               const struct gw_input *input)
+{
+    uint64_t left = (b->entry.used_length - offset) / GW_TARGET_PAGE_SIZE;
+    const uint8_t *data;
+    struct gw_reader r;
+    size_t size;
+    uint64_t n_pages;
+
+    gw_input_get_buffered(input, &data, &size);
+    r = gw_reader_of(data, size);
+    n_pages = gw_min_u64(gw_ram_count_run(&r, offset), left);
+    if (n_pages > 1 &&
+        !gw_bitmap_test(&b->received, offset / GW_TARGET_PAGE_SIZE)) {
+        gw_ram_block_populate(b->block, offset, n_pages * GW_TARGET_PAGE_SIZE);
+    }
+    return n_pages;
+}
+
 int gw_incoming_ram_page(struct gw_incoming_ram *ram, size_t index,
                          uint64_t offset, struct gw_input *input,
                          struct gw_error **errp)
@@ -205,6 +229,10 @@ int gw_incoming_ram_page(struct gw_incoming_ram *ram, size_t index,
     struct gw_incoming_block *b = &ram->blocks[index];
 
     b->block->is_pristine = false;
+    if (ram->n_ahead == 0) {
+        ram->n_ahead = populate_ahead(b, offset, input);
+    }
+    ram->n_ahead--;
     gw_bitmap_set(&b->received, offset / GW_TARGET_PAGE_SIZE);
     count(ram, 1, 0);
     return gw_input_read(input, b->block->host + offset, GW_TARGET_PAGE_SIZE,

@@ -30,6 +30,8 @@ struct gw_incoming_ram {
     struct gw_migration *migration;
     struct gw_incoming_block *blocks;
     size_t n_blocks;
+    /* pages that come next for certain, and exist */
+    uint64_t n_ahead;
     bool has_mapped; /* pages are in a file, at offsets of their own */
     bool is_begun;   /* the table was complete and fits the machine */
 };

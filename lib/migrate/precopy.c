@@ -45,9 +45,9 @@ static int put_data(struct gw_outgoing *outgoing,
     for (; r == 0 && page < end; page++) {
         r = put_page(outgoing, extent->block, GW_RAM_RECORD_PAGE, page, errp);
         if (r == 0) {
-            r = gw_output_write(outgoing->output,
-                                host + page * GW_TARGET_PAGE_SIZE,
-                                GW_TARGET_PAGE_SIZE, errp);
+            r = gw_output_lend(outgoing->output,
+                               host + page * GW_TARGET_PAGE_SIZE,
+                               GW_TARGET_PAGE_SIZE, errp);
         }
     }
     return r;
@@ -74,13 +74,12 @@ static int put(struct gw_outgoing *outgoing, unsigned int worker,
     return r;
 }
 
+/* Pages are lent for a round. */
 static int flush(struct gw_outgoing *outgoing, unsigned int worker,
                  struct gw_error **errp)
 {
-    (void)outgoing;
     (void)worker;
-    (void)errp;
-    return 0;
+    return gw_output_flush(outgoing->output, errp);
 }
 
 /* Records have an order: one thread writes them. */

@@ -212,3 +212,15 @@ void gw_ram_block_clear(struct gw_ram_block *block)
     }
     block->is_pristine = true;
 }
+
+void gw_ram_block_populate(struct gw_ram_block *block, uint64_t offset,
+                           uint64_t size)
+{
+#ifdef MADV_POPULATE_WRITE
+    madvise(block->host + offset, size, MADV_POPULATE_WRITE);
+#else
+    (void)block;
+    (void)offset;
+    (void)size;
+#endif
+}

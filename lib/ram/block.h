@@ -54,6 +54,13 @@ struct gw_ram_block *gw_ram_block_free(struct gw_ram_block *block);
 void gw_ram_block_clear(struct gw_ram_block *block);
 
 /*
+ * Makes pages exist that are about to be written: once for all is cheaper
+ * than a fault for each. Only a help; nothing if the host cannot.
+ */
+void gw_ram_block_populate(struct gw_ram_block *block, uint64_t offset,
+                           uint64_t size);
+
+/*
  * Private anonymous memory for certain: no file is behind it, and a page that
  * is neither present nor swapped out was never touched.
  */

@@ -160,6 +160,22 @@ void gw_ram_record_encode(struct gw_writer *w,
     }
 }
 
+uint64_t gw_ram_count_run(const struct gw_reader *r, uint64_t offset)
+{
+    struct gw_reader at = *r;
+    const uint8_t *contents;
+    uint64_t n_pages = 0;
+    uint64_t word;
+
+    do {
+        n_pages++;
+        offset += GW_RAM_PAGE_SIZE;
+    } while (gw_reader_get_bytes(&at, GW_RAM_PAGE_SIZE, &contents) &&
+             gw_reader_get_be64(&at, &word) &&
+             word == (offset | GW_RAM_FLAG_PAGE | GW_RAM_FLAG_CONTINUE));
+    return n_pages;
+}
+
 int gw_ram_block_entry_decode(struct gw_reader *r,
                               const struct gw_ram_block_layout *layout,
                               struct gw_ram_block_entry *ret,

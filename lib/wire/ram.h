@@ -79,6 +79,14 @@ void gw_ram_record_encode(struct gw_writer *w,
                           const struct gw_ram_record *record);
 
 /*
+ * The reader stands at the contents of the page at `offset`: how many pages
+ * come one after the other, as the bytes at hand tell. That is this page, and
+ * each after it that continues the block and whose record is there; its
+ * contents need not be.
+ */
+uint64_t gw_ram_count_run(const struct gw_reader *r, uint64_t offset);
+
+/*
  * One entry of the block table; a mapped header that may follow is not part
  * of it. -EBADMSG: an empty name, a length that is not whole pages.
  */

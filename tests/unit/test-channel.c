@@ -16,12 +16,14 @@
 
 #include <cmocka.h>
 
+#include "../flow/kit-rng.h"
 #include "base/util.h"
 #include "channel/channel.h"
 #include "channel/fd.h"
 #include "channel/file.h"
 #include "channel/input.h"
 #include "channel/output.h"
+#include "channel/pieces.h"
 
 struct fixture {
     char dir[64];
@@ -181,6 +183,8 @@ static void test_file__full_device_is_an_error(void **state)
     struct fixture *f = *state;
     struct gw_channel *channel = NULL;
     struct gw_error *error = NULL;
+    struct gw_pieces pieces;
+    struct iovec iov;
     char byte = 1;
 
     (void)f;
@@ -192,7 +196,8 @@ static void test_file__full_device_is_an_error(void **state)
     assert_int_equal(gw_fd_channel_open(open("/dev/full", O_WRONLY), true,
                                         false, &channel, &error),
                      0);
-    assert_int_equal(gw_channel_write(channel, &byte, 1, &error), -ENOSPC);
+    pieces = gw_pieces_of(&iov, &byte, 1);
+    assert_int_equal(gw_channel_write(channel, &pieces, &error), -ENOSPC);
     assert_non_null(strstr(gw_error_text(error), "No space left on device"));
     gw_error_free(error);
     gw_channel_free(channel);
@@ -237,6 +242,66 @@ static void test_input__reads_across_the_buffer(void **state)
     assert_int_equal(size, 3);
     gw_input_free(input);
     gw_channel_free(channel);
+    free(data);
+    free(back);
+}
+
+/* One read, look-ahead or skip of any size, and what it must give. */
+static void check_any_read(struct gw_input *input, const uint8_t *data,
+                           size_t left, struct kit_rng *rng, uint8_t *back)
+{
+    /* Within the buffer, beyond it, and around its size. */
+    static const uint32_t sizes[] = {1, 8, 4096, 4104, 262143, 262145, 400000};
+    size_t most = sizes[kit_below(rng, GW_ARRAY_SIZE(sizes))];
+    size_t size =
+        gw_min_u64(kit_chance(rng, 50) ? most : kit_below(rng, most), left);
+    const uint8_t *peeked;
+    size_t found;
+
+    if (kit_chance(rng, 30)) {
+        assert_int_equal(
+            gw_input_peek(input, gw_min_u64(most, 4096), &peeked, &found, NULL),
+            0);
+        assert_int_equal(found, gw_min_u64(gw_min_u64(most, 4096), left));
+        assert_memory_equal(peeked, data, found);
+    }
+    if (kit_chance(rng, 20)) {
+        assert_int_equal(gw_input_skip(input, size, NULL), 0);
+        return;
+    }
+    assert_int_equal(gw_input_read(input, back, size, NULL), 0);
+    assert_memory_equal(back, data, size);
+}
+
+/* Wherever it starts in a page of the file, and whatever is read of it. */
+static void test_input__reads_of_any_size(void **state)
+{
+    enum {
+        SIZE = 3000017
+    };
+    struct fixture *f = *state;
+    struct kit_rng rng = {.state = 11};
+    uint8_t *data = malloc(SIZE), *back = malloc(SIZE);
+    struct gw_channel *channel = open_out(f->path, 0);
+    struct gw_input *input;
+    uint64_t start;
+
+    kit_random_bytes(&rng, data, SIZE);
+    assert_int_equal(gw_channel_pwrite(channel, data, SIZE, 0, NULL), 0);
+    assert_int_equal(gw_channel_finish(channel, NULL), 0);
+    gw_channel_free(channel);
+    for (start = 0; start < 10000; start += 1 + kit_below(&rng, 600)) {
+        assert_int_equal(
+            gw_file_open_incoming(f->path, start, false, &channel, NULL), 0);
+        input = gw_input_new(channel, NULL);
+        while (gw_input_offset(input) < SIZE) {
+            check_any_read(input, data + gw_input_offset(input),
+                           SIZE - gw_input_offset(input), &rng, back);
+        }
+        assert_int_equal(gw_input_skip(input, 1, NULL), -ENODATA);
+        gw_input_free(input);
+        gw_channel_free(channel);
+    }
     free(data);
     free(back);
 }
@@ -292,6 +357,8 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_input__reads_across_the_buffer,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(test_input__reads_of_any_size, setup,
+                                        teardown),
         cmocka_unit_test(test_input__cancel_ends_a_wait),
         cmocka_unit_test(test_fd__wrong_mode_is_refused),
     };

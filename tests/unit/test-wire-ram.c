@@ -50,6 +50,68 @@ static void test_record__page(void **state)
     assert_true(record.same_block);
 }
 
+/* Pages of a run, and the record after it; `at`: where that is. */
+static size_t put_run(uint8_t *data, size_t size, unsigned int n_pages,
+                      uint64_t offset, uint64_t last_word, size_t *ret_at)
+{
+    struct gw_writer w = gw_writer_of(data, size);
+    unsigned int i;
+
+    for (i = 1; i < n_pages; i++) {
+        w.pos += 4096;
+        gw_writer_put_be64(&w, (offset + i * 4096) | 0x28);
+    }
+    w.pos += 4096;
+    *ret_at = (size_t)(w.pos - data);
+    gw_writer_put_be64(&w, last_word);
+    assert_true(gw_writer_ok(&w));
+    return (size_t)(w.pos - data);
+}
+
+/* Only what continues the block with the page behind belongs to a run. */
+static void test_run__ends(void **state)
+{
+    static const uint64_t words[] = {
+        0x5000028, /* a page further */
+        0x5000022, /* zero */
+        0x5003008, /* a block's name follows */
+        0x5003022, /* zero, at the right place */
+        0x5002028, /* the page before */
+        0x10,      /* the end of the section */
+        0x500306a, /* no record */
+    };
+    static uint8_t data[4 * 4104];
+    struct gw_reader r;
+    size_t i, at, size;
+
+    (void)state;
+    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        size = put_run(data, sizeof(data), 3, 0x5000000, words[i], &at);
+        r = gw_reader_of(data, size);
+        assert_int_equal(gw_ram_count_run(&r, 0x5000000), 3);
+        assert_ptr_equal(r.pos, data);
+    }
+    size = put_run(data, sizeof(data), 3, 0x5000000, 0x5003028, &at);
+    r = gw_reader_of(data, size);
+    assert_int_equal(gw_ram_count_run(&r, 0x5000000), 4);
+}
+
+/* As many as there are records for. */
+static void test_run__is_cut_off(void **state)
+{
+    static uint8_t data[4 * 4104];
+    struct gw_reader r;
+    size_t at, size;
+
+    (void)state;
+    put_run(data, sizeof(data), 3, 0xfffffffffffff000, 0x10, &at);
+    for (size = 0; size <= at; size++) {
+        r = gw_reader_of(data, size);
+        assert_int_equal(gw_ram_count_run(&r, 0xfffffffffffff000),
+                         1 + size / 4104);
+    }
+}
+
 static void test_record__block_table(void **state)
 {
     struct gw_ram_record record;
@@ -429,6 +491,8 @@ int main(void)
         cmocka_unit_test(test_record__zero_page),
         cmocka_unit_test(test_record__zero_page_continued),
         cmocka_unit_test(test_record__page),
+        cmocka_unit_test(test_run__ends),
+        cmocka_unit_test(test_run__is_cut_off),
         cmocka_unit_test(test_record__block_table),
         cmocka_unit_test(test_record__end_ignores_stray_bits),
         cmocka_unit_test(test_record__every_flag_combination),

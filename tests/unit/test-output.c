@@ -38,8 +38,8 @@ static void stream_init(struct stream *s, int fd, uint64_t start)
     struct gw_error *error = NULL;
 
     *s = (struct stream){.start = start, .rng = {.state = 77}};
-    CHECK(gw_fd_channel_open(fd, true, false, &s->channel, &error) == 0, "%s",
-          gw_error_text(error));
+    KIT_CHECK(gw_fd_channel_open(fd, true, false, &s->channel, &error) == 0,
+              "%s", gw_error_text(error));
     s->output = gw_output_new(s->channel, NULL);
     s->memory = random_pages(MEMORY_PAGES, 5);
 }
@@ -57,7 +57,7 @@ static void expect(struct stream *s, const void *data, size_t size)
     if (s->capacity - s->size < size) {
         s->capacity = 2 * (s->size + size);
         s->expected = realloc(s->expected, s->capacity);
-        CHECK(s->expected, "out of memory");
+        KIT_CHECK(s->expected, "out of memory");
     }
     memcpy(s->expected + s->size, data, size);
     s->size += size;
@@ -113,9 +113,9 @@ static int put_all(struct stream *s, struct gw_error **errp)
         r = kit_chance(&s->rng, 1) ? gw_output_flush(s->output, errp)
                                    : put_any(s, errp);
         if (r == 0) {
-            CHECK(gw_output_offset(s->output) == s->start + s->size &&
-                      gw_output_total(s->output) == s->size,
-                  "piece %d: the position is wrong", i);
+            KIT_CHECK(gw_output_offset(s->output) == s->start + s->size &&
+                          gw_output_total(s->output) == s->size,
+                      "piece %d: the position is wrong", i);
         }
     }
     return r < 0 ? r : gw_output_flush(s->output, errp);
@@ -151,9 +151,9 @@ static void reader_start(struct reader *reader, int fd, size_t wanted)
 {
     *reader = (struct reader){.fd = fd, .wanted = wanted};
     reader->data = malloc(wanted);
-    CHECK(reader->data &&
-              pthread_create(&reader->thread, NULL, read_slowly, reader) == 0,
-          "no reader");
+    KIT_CHECK(reader->data && pthread_create(&reader->thread, NULL, read_slowly,
+                                             reader) == 0,
+              "no reader");
 }
 
 static void reader_join(struct reader *reader)
@@ -168,14 +168,14 @@ static void make_ends(bool is_socket, int ends[2])
     int pair[2];
 
     if (!is_socket) {
-        CHECK(pipe(ends) == 0 && fcntl(ends[1], F_SETPIPE_SZ, 4096) >= 0,
-              "no pipe");
+        KIT_CHECK(pipe(ends) == 0 && fcntl(ends[1], F_SETPIPE_SZ, 4096) >= 0,
+                  "no pipe");
         return;
     }
-    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 &&
-              setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) ==
-                  0,
-          "no sockets");
+    KIT_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 &&
+                  setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size,
+                             sizeof(size)) == 0,
+              "no sockets");
     ends[0] = pair[0];
     ends[1] = pair[1];
 }
@@ -237,7 +237,7 @@ static int nibble(bool direct)
 
     (void)direct;
     if (!faulty_file_init(&f)) {
-        return CANNOT;
+        return KIT_CANNOT;
     }
     for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         faulty_file_reset(&f);
@@ -247,16 +247,16 @@ static int nibble(bool direct)
         stream_init(&s, open(f.path, O_RDWR | O_CLOEXEC), 0);
         s.rng.state = i;
         while (s.size < 40 * PAGE) {
-            CHECK(put_any(&s, NULL) == 0, "pieces of %d", sizes[i]);
+            KIT_CHECK(put_any(&s, NULL) == 0, "pieces of %d", sizes[i]);
         }
-        CHECK(gw_output_flush(s.output, NULL) == 0 &&
-                  gw_channel_finish(s.channel, NULL) == 0,
-              "pieces of %d", sizes[i]);
-        CHECK(f.plan->n_requests >= s.size / (unsigned int)sizes[i],
-              "it was not told to move %d at a time", sizes[i]);
-        CHECK(f.plan->size == s.size &&
-                  memcmp(f.plan->data, s.expected, s.size) == 0,
-              "pieces of %d: other bytes", sizes[i]);
+        KIT_CHECK(gw_output_flush(s.output, NULL) == 0 &&
+                      gw_channel_finish(s.channel, NULL) == 0,
+                  "pieces of %d", sizes[i]);
+        KIT_CHECK(f.plan->n_requests >= s.size / (unsigned int)sizes[i],
+                  "it was not told to move %d at a time", sizes[i]);
+        KIT_CHECK(f.plan->size == s.size &&
+                      memcmp(f.plan->data, s.expected, s.size) == 0,
+                  "pieces of %d: other bytes", sizes[i]);
         stream_deinit(&s);
     }
     faulty_file_deinit(&f);
@@ -459,7 +459,7 @@ static int fail_in_turn(bool direct)
 
     (void)direct;
     if (!faulty_file_init(&f)) {
-        return CANNOT;
+        return KIT_CANNOT;
     }
     for (k = 0; k < 6; k++) {
         faulty_file_reset(&f);
@@ -467,15 +467,16 @@ static int fail_in_turn(bool direct)
         f.plan->result = k % 2 ? -EIO : -ENOSPC;
         stream_init(&s, open(f.path, O_RDWR | O_CLOEXEC), 0);
         r = put_all(&s, NULL);
-        CHECK(r == f.plan->result, "%d to write %llu", r,
-              (unsigned long long)k);
+        KIT_CHECK(r == f.plan->result, "%d to write %llu", r,
+                  (unsigned long long)k);
         n = f.plan->n_requests;
-        CHECK(gw_output_flush(s.output, NULL) == r && f.plan->n_requests == n,
-              "it went on");
+        KIT_CHECK(gw_output_flush(s.output, NULL) == r &&
+                      f.plan->n_requests == n,
+                  "it went on");
         /* Its first bytes are held back. */
-        CHECK(f.plan->size < 8 || memcmp(f.plan->data + 8, s.expected + 8,
-                                         f.plan->size - 8) == 0,
-              "other bytes before write %llu", (unsigned long long)k);
+        KIT_CHECK(f.plan->size < 8 || memcmp(f.plan->data + 8, s.expected + 8,
+                                             f.plan->size - 8) == 0,
+                  "other bytes before write %llu", (unsigned long long)k);
         stream_deinit(&s);
     }
     faulty_file_deinit(&f);

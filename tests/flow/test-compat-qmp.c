@@ -372,7 +372,7 @@ static void test_check__room_for_what_was_touched(void **state)
     const char *reply;
 
     if (mount("tmpfs", w->box.dir, "tmpfs", 0, "size=65536") < 0) {
-        print_message("a file system cannot be mounted here: %s\n",
+        print_message("# a file system cannot be mounted here: %s\n",
                       strerror(errno));
         skip();
     }

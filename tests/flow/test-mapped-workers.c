@@ -244,7 +244,7 @@ static bool has_tmpfs(void)
     if (access("/dev/shm", W_OK) == 0) {
         return true;
     }
-    print_message("/dev/shm is missing\n");
+    print_message("# /dev/shm is missing\n");
     return false;
 }
 

@@ -53,7 +53,7 @@ static inline bool scene_open(struct scene *s, bool outgoing,
     KIT_CHECK(fd >= 0, "%s: %s", s->path, strerror(errno));
     if (gw_fd_channel_open(fd, outgoing, s->direct, &s->channel, &error) < 0) {
         KIT_CHECK(s->direct, "%s", gw_error_text(error));
-        print_message("%s\n", gw_error_text(error));
+        print_message("# %s\n", gw_error_text(error));
         gw_error_free(error);
         close(fd);
         return false;

@@ -41,7 +41,7 @@ static void each_variant(void (*check)(const struct gw_zero_variant *variant))
         if (variant->supported()) {
             check(variant);
         } else {
-            print_message("this CPU cannot run '%s'\n", variant->name);
+            print_message("# this CPU cannot run '%s'\n", variant->name);
         }
     }
 }

@@ -148,7 +148,7 @@ static void test_blk__data_by_io_uring(void **state)
     GW_AUTO_ERROR struct gw_error *error = NULL;
 
     if (vmm_block_uring.open(&probe, &error) < 0) {
-        print_message("%s\n", gw_error_text(error));
+        print_message("# %s\n", gw_error_text(error));
         skip();
     }
     vmm_block_uring.close(&probe);

@@ -285,7 +285,7 @@ static void check_tcp(struct bench *bench)
 static void skip_if_not_here(void)
 {
     if (not_here) {
-        print_message("no passt here: %s\n", not_here);
+        print_message("# no passt here: %s\n", not_here);
         skip();
     }
 }

@@ -146,7 +146,7 @@ static void test_tap__frames_both_ways(void **state)
     config.virtio = driver_init(driver, false);
     if (unshare(CLONE_NEWNET) < 0 ||
         vmm_virtio_net_init(net, &config, &error) < 0) {
-        print_message("no tap here: %s\n",
+        print_message("# no tap here: %s\n",
                       error ? gw_error_text(error) : strerror(errno));
         driver_deinit(driver);
         free(net);

@@ -63,7 +63,9 @@ GW_API int gw_control_incoming(struct gw_control *control, const char *uri,
 
 /*
  * Attaches a QMP server to a descriptor pair (may be the same number; both
- * are adopted on success). Ends when the peer closes. Since 0.1.
+ * are adopted on success, and closed with the control object). Ends when the
+ * peer closes, or is dropped because it lets events pile up; a peer on a
+ * socket then reads the end of file. Since 0.1.
  */
 GW_API int gw_qmp_attach(struct gw_control *control, int in_fd, int out_fd,
                          struct gw_error **errp) GW_MUST_CHECK;

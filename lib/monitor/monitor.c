@@ -166,6 +166,9 @@ static void *monitor_thread(void *opaque)
         serve_clients(monitor);
     } else {
         serve(monitor, monitor->in_fd, monitor->out_fd);
+        /* Of sockets the other end hears that it is over. */
+        shutdown(monitor->out_fd, SHUT_RDWR);
+        shutdown(monitor->in_fd, SHUT_RDWR);
     }
     return NULL;
 }

@@ -61,11 +61,11 @@ work="memory $disks $talk"
 kernel_words()
 {
     dmesg -c >/run/dmesg
-    slow=$SLOW
-    if grep -q "excessive read-back delay" /run/dmesg; then
-        slow="$slow\\|Marking TSC unstable due to clocksource watchdog"
+    # The lines that follow may be of the next second.
+    if grep -q "read-back delay of .* marking unstable" /run/dmesg; then
+        SLOW="$SLOW\\|Marking TSC unstable due to clocksource watchdog"
     fi
-    sed -e "/$slow/s/^/slow: /" -e t \
+    sed -e "/$SLOW/s/^/slow: /" -e t \
         -e "s/^/ERROR: the kernel says: /" /run/dmesg
 }
 guest-work memory /run/memory 4 &

@@ -18,7 +18,7 @@ INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t devtmpfs devtmpfs /dev
 mkdir /work /proc
-BAD='soft lockup|rcu.*stall|hung task|kvm-clock.*unstable|nobody cared|BUG:|WARNING:'
+BAD='soft lockup|rcu.*stall|hung task|kvm-clock.*unstable because|nobody cared|BUG:|WARNING:'
 mount -t proc proc /proc
 for word in $(cat /proc/cmdline); do
     case $word in

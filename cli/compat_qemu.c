@@ -73,15 +73,13 @@ static void put_capabilities(struct qemu *qemu)
     json_decref(answer);
 }
 
-static void put_blockers(struct qemu *qemu)
+static void put_blockers(struct qemu *qemu, const json_t *migrate)
 {
-    json_t *answer = qemu_ask(qemu, "query-migrate", NULL);
-    json_t *reasons = json_object_get(answer, "blocked-reasons");
+    json_t *reasons = json_object_get(migrate, "blocked-reasons");
 
     if (reasons) {
         qemu_put(qemu, "blockers", json_incref(reasons));
     }
-    json_decref(answer);
 }
 
 /*
@@ -239,14 +237,16 @@ int cli_compat_ask_qemu(struct ctl_client *client, bool may_pause,
         .description = json_pack("{s:i, s:s}", "x-godwit-description", 1,
                                  "source", "qemu"),
     };
+    json_t *migrate = qemu_ask(&qemu, "query-migrate", NULL);
 
     put_name(&qemu);
     put_uuid(&qemu);
     put_capabilities(&qemu);
-    put_blockers(&qemu);
+    put_blockers(&qemu, migrate);
     put_blocks(&qemu);
     put_cpuid(&qemu);
-    qemu_put_devices(&qemu, may_pause);
+    qemu_put_devices(&qemu, migrate, may_pause);
+    json_decref(migrate);
     json_decref(qemu.refusal);
     if (qemu.is_lost) {
         json_decref(qemu.description);

@@ -37,8 +37,9 @@ void qemu_put(struct qemu *qemu, const char *name, json_t *value);
 
 /*
  * The devices, if they may be asked for; else a note on standard error says
- * why not. See compat_qemu.h.
+ * why not. See compat_qemu.h. `migrate` is the answer to query-migrate, or
+ * NULL.
  */
-void qemu_put_devices(struct qemu *qemu, bool may_pause);
+void qemu_put_devices(struct qemu *qemu, const json_t *migrate, bool may_pause);
 
 #endif

@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <godwit/compat.h>
 #include <godwit/image.h>
 
 /* Why devices are left out. */
@@ -19,31 +21,22 @@ static void note(const struct qemu *qemu, const char *why)
             qemu->client->command, why ? why : "it does not say why");
 }
 
-/* The sections of a stream, each with a table that has its version alone. */
+/* What is known of the sections of a stream without a description. */
 static void put_sections(struct qemu *qemu, const struct gw_image *image)
 {
-    const struct gw_image_section *section;
-    json_t *tables = json_array();
-    json_t *devices = json_array();
-    uint64_t i;
+    char *text = gw_image_describe(image);
+    json_t *saved = text ? json_loads(text, 0, NULL) : NULL;
 
-    for (i = 0; (section = gw_image_section(image, i)); i++) {
-        const char *slash = strrchr(section->idstr, '/');
-
-        if (section->kind != GW_IMAGE_SECTION_FULL) {
-            continue;
-        }
-        json_array_append_new(
-            devices, json_pack("{s:s, s:I, s:I}", "name", section->idstr,
-                               "instance", (json_int_t)section->instance_id,
-                               "vmstate", (json_int_t)json_array_size(tables)));
-        json_array_append_new(
-            tables,
-            json_pack("{s:s, s:I}", "name", slash ? slash + 1 : section->idstr,
-                      "version", (json_int_t)section->version));
+    if (saved) {
+        qemu_put(qemu, "vmstates",
+                 json_incref(json_object_get(saved, "vmstates")));
+        qemu_put(qemu, "devices",
+                 json_incref(json_object_get(saved, "devices")));
+    } else {
+        note(qemu, "a name of theirs is not valid UTF-8, or memory is short");
     }
-    qemu_put(qemu, "vmstates", tables);
-    qemu_put(qemu, "devices", devices);
+    json_decref(saved);
+    free(text);
 }
 
 static void read_devices(struct qemu *qemu, int fd)
@@ -126,10 +119,9 @@ static bool is_at_rest(const json_t *migrate)
     return !status;
 }
 
-void qemu_put_devices(struct qemu *qemu, bool may_pause)
+void qemu_put_devices(struct qemu *qemu, const json_t *migrate, bool may_pause)
 {
     json_t *status = qemu_ask(qemu, "query-status", NULL);
-    json_t *migrate = qemu_ask(qemu, "query-migrate", NULL);
     const char *why = NULL;
 
     if (!is_at_rest(migrate)) {
@@ -144,5 +136,4 @@ void qemu_put_devices(struct qemu *qemu, bool may_pause)
         put_devices(qemu);
     }
     json_decref(status);
-    json_decref(migrate);
 }

@@ -22,6 +22,7 @@ GW_BEGIN_DECLS
 
 struct gw_compat_machine;
 struct gw_compat_report;
+struct gw_image;
 struct gw_machine;
 struct gw_settings;
 
@@ -102,6 +103,12 @@ GW_API int gw_compat_machine_parse(const char *text, size_t size,
  */
 GW_API char *gw_machine_describe(struct gw_machine *machine,
                                  const struct gw_settings *settings);
+
+/*
+ * The same of a saved file: the machine as it was then. NULL also if a name in
+ * it is not valid UTF-8. Since 0.1.
+ */
+GW_API char *gw_image_describe(const struct gw_image *image);
 
 /* Frees; accepts NULL; returns NULL. Since 0.1. */
 GW_API struct gw_compat_machine *

@@ -166,7 +166,7 @@ static void put_configuration(json_t *object, const struct gw_image *image)
                                   info->has_uuid));
 }
 
-static char *describe(const struct gw_image *image)
+char *gw_image_describe(const struct gw_image *image)
 {
     json_t *object = json_pack("{s:i, s:s, s:s}", GW_COMPAT_MARK,
                                GW_COMPAT_VERSION, "source", "file", "machine",
@@ -196,7 +196,7 @@ static int read_image(const char *path, uint64_t offset,
     if (r < 0) {
         return r;
     }
-    text = describe(image);
+    text = gw_image_describe(image);
     gw_image_free(image);
     if (!text) {
         /* Names in a file may be any bytes, JSON's may not. */

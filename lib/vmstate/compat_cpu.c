@@ -23,9 +23,14 @@ static const struct feature_word {
     uint32_t subleaf;
     unsigned int which; /* EAX to EDX */
     uint32_t ignored;   /* bits that are no features */
+    /*
+     * Bits of what a guest has to switch on, by a register that is in the
+     * stream: a destination without it refuses the guest.
+     */
+    uint32_t switched;
 } words[] = {
-    /* OSXSAVE follows CR4 */
-    {1, 0, ECX, 1u << 27},
+    /* OSXSAVE follows CR4; VMX has CR4.VMXE */
+    {1, 0, ECX, 1u << 27, 1u << 5},
     /* APIC follows its base register; HTT is about the topology */
     {1, 0, EDX, 1u << 9 | 1u << 28},
     {7, 0, EBX, 0},
@@ -39,8 +44,8 @@ static const struct feature_word {
     {0xd, 1, EAX, 0},
     /* KVM's own */
     {0x40000001, 0, EAX, 0},
-    /* CmpLegacy is about the topology */
-    {0x80000001, 0, ECX, 1u << 1},
+    /* CmpLegacy is about the topology; SVM has EFER.SVME */
+    {0x80000001, 0, ECX, 1u << 1, 1u << 2},
     /* AMD repeats bits of leaf 1 here, Intel does not */
     {0x80000001, 0, EDX, 0x0183f3ff},
     {0x80000007, 0, EDX, 0},
@@ -214,22 +219,12 @@ bool gw_cpu_feature_find(const char *name, struct gw_cpu_feature *ret_feature)
     return false;
 }
 
-/*
- * Whether a guest has to switch it on before it uses it, by a register that is
- * in the stream: then a destination without it refuses the guest.
- */
-static bool has_switch(const struct feature_word *word, unsigned int bit)
-{
-    return (word->leaf == 1 && word->which == ECX && bit == 5) ||
-           (word->leaf == 0x80000001 && word->which == ECX && bit == 2);
-}
-
 static void missing(struct gw_compat_report *report,
                     const struct feature_word *word, unsigned int bit)
 {
     static const char *const registers[] = {"eax", "ebx", "ecx", "edx"};
     const char *name = name_of(word, bit);
-    bool is_seen = has_switch(word, bit);
+    bool is_seen = word->switched & 1u << bit;
 
     gw_compat_add(report, is_seen ? GW_COMPAT_DIFFERS : GW_COMPAT_STOPS,
                   GW_COMPAT_ABOUT_CPU, NULL,

@@ -25,8 +25,8 @@ static int ask_for_text(const struct cli_compat_way *way,
 {
     const char *class;
     json_t *reply = NULL;
-    int r = ctl_client_ask_text(
-        client, "{\"execute\": \"x-query-machine-description\"}", &reply);
+    int r = ctl_client_execute(client, "x-query-machine-description", NULL, -1,
+                               &reply);
 
     if (r < 0) {
         return r;

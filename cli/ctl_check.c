@@ -25,30 +25,23 @@ static void add(json_t *array, const char *text)
     json_array_append_new(array, json_string(text));
 }
 
-static json_t *ask(struct ctl_client *client, const char *command)
-{
-    json_t *request = json_pack("{s:s}", "execute", command);
-    json_t *reply = NULL;
-
-    if (ctl_client_ask(client, request, &reply) < 0) {
-        reply = NULL;
-    }
-    json_decref(request);
-    return reply;
-}
-
 /* QEMU: blockers and the run state. */
 static int ask_qemu(struct ctl_client *client, struct findings *findings)
 {
-    json_t *migrate = ask(client, "query-migrate");
-    json_t *status = migrate ? ask(client, "query-status") : NULL;
-    const char *state = json_string_value(
-        json_object_get(json_object_get(status, "return"), "status"));
+    json_t *migrate = NULL;
+    json_t *status = NULL;
+    const char *state;
+    int r = ctl_client_execute(client, "query-migrate", NULL, -1, &migrate);
 
-    if (!status) {
-        json_decref(migrate);
-        return -1;
+    if (r >= 0) {
+        r = ctl_client_execute(client, "query-status", NULL, -1, &status);
     }
+    if (r < 0) {
+        json_decref(migrate);
+        return r;
+    }
+    state = json_string_value(
+        json_object_get(json_object_get(status, "return"), "status"));
     json_array_extend(
         findings->reasons,
         json_object_get(json_object_get(migrate, "return"), "blocked-reasons"));

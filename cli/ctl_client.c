@@ -195,8 +195,8 @@ int ctl_client_ask_text(struct ctl_client *client, const char *text,
     return ask(client, text, -1, ret_reply);
 }
 
-int ctl_client_ask_passing(struct ctl_client *client, json_t *request, int fd,
-                           json_t **ret_reply)
+static int ask_passing(struct ctl_client *client, json_t *request, int fd,
+                       json_t **ret_reply)
 {
     char *text = json_dumps(request, JSON_COMPACT);
     int r;
@@ -212,7 +212,18 @@ int ctl_client_ask_passing(struct ctl_client *client, json_t *request, int fd,
 int ctl_client_ask(struct ctl_client *client, json_t *request,
                    json_t **ret_reply)
 {
-    return ctl_client_ask_passing(client, request, -1, ret_reply);
+    return ask_passing(client, request, -1, ret_reply);
+}
+
+int ctl_client_execute(struct ctl_client *client, const char *command,
+                       json_t *arguments, int fd, json_t **ret_reply)
+{
+    json_t *request =
+        json_pack("{s:s, s:o*}", "execute", command, "arguments", arguments);
+    int r = ask_passing(client, request, fd, ret_reply);
+
+    json_decref(request);
+    return r;
 }
 
 const char *ctl_error_of(const json_t *reply)
@@ -241,8 +252,7 @@ static int negotiate(struct ctl_client *client)
         return fail(client, "the socket",
                     "what listens there does not speak QMP");
     }
-    r = ctl_client_ask_text(client, "{\"execute\": \"qmp_capabilities\"}",
-                            &object);
+    r = ctl_client_execute(client, "qmp_capabilities", NULL, -1, &object);
     if (r >= 0 && ctl_error_of(object)) {
         r = fail(client, "the monitor", ctl_error_of(object));
         json_decref(object);

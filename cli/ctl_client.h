@@ -33,9 +33,12 @@ int ctl_client_ask(struct ctl_client *client, json_t *request,
                    json_t **ret_reply);
 int ctl_client_ask_text(struct ctl_client *client, const char *text,
                         json_t **ret_reply);
-/* With a descriptor (lent) that goes along, for `add-fd`; -1: none. */
-int ctl_client_ask_passing(struct ctl_client *client, json_t *request, int fd,
-                           json_t **ret_reply);
+/*
+ * The same for a command by its name. Takes the arguments (NULL: none); `fd`
+ * (lent) goes along, for `add-fd`; -1: none.
+ */
+int ctl_client_execute(struct ctl_client *client, const char *command,
+                       json_t *arguments, int fd, json_t **ret_reply);
 
 /* The text of a reply that is an error, or NULL. Lent. */
 const char *ctl_error_of(const json_t *reply);

@@ -129,10 +129,8 @@ static bool is_final(const char *status)
 static int ask(struct ctl_client *client, const char *command,
                json_t **ret_reply)
 {
-    json_t *request = json_pack("{s:s}", "execute", command);
-    int r = ctl_client_ask(client, request, ret_reply);
+    int r = ctl_client_execute(client, command, NULL, -1, ret_reply);
 
-    json_decref(request);
     if (r >= 0 && ctl_error_of(*ret_reply)) {
         fprintf(stderr, "godwit ctl: %s: %s\n", command,
                 ctl_error_of(*ret_reply));

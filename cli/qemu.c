@@ -6,19 +6,18 @@
 json_t *qemu_ask_passing(struct qemu *qemu, const char *command,
                          json_t *arguments, int fd)
 {
-    json_t *request =
-        json_pack("{s:s, s:o*}", "execute", command, "arguments", arguments);
     json_t *reply = NULL;
-    json_t *answer = NULL;
+    json_t *answer;
 
-    if (!qemu->is_lost && request) {
-        qemu->is_lost =
-            ctl_client_ask_passing(qemu->client, request, fd, &reply) < 0;
-        answer = json_incref(json_object_get(reply, "return"));
-        json_decref(qemu->refusal);
-        qemu->refusal = answer ? NULL : json_string(ctl_error_of(reply));
+    if (qemu->is_lost) {
+        json_decref(arguments);
+        return NULL;
     }
-    json_decref(request);
+    qemu->is_lost =
+        ctl_client_execute(qemu->client, command, arguments, fd, &reply) < 0;
+    answer = json_incref(json_object_get(reply, "return"));
+    json_decref(qemu->refusal);
+    qemu->refusal = answer ? NULL : json_string(ctl_error_of(reply));
     json_decref(reply);
     return answer;
 }

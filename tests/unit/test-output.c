@@ -52,6 +52,19 @@ static void stream_deinit(struct stream *s)
     free(s->expected);
 }
 
+/* A stream into a file. */
+static void begin_file(struct scene *file, struct stream *s)
+{
+    scene_init(file, false);
+    stream_init(s, open(file->path, O_RDWR | O_CLOEXEC), 0);
+}
+
+static void end_file(struct scene *file, struct stream *s)
+{
+    stream_deinit(s);
+    scene_deinit(file);
+}
+
 static void expect(struct stream *s, const void *data, size_t size)
 {
     if (s->capacity - s->size < size) {
@@ -188,13 +201,11 @@ static void test_output__file(void **state)
     struct stream s;
 
     (void)state;
-    scene_init(&file, false);
-    stream_init(&s, open(file.path, O_RDWR | O_CLOEXEC), 0);
+    begin_file(&file, &s);
     assert_int_equal(put_all(&s, NULL), 0);
     assert_int_equal(gw_channel_finish(s.channel, NULL), 0);
     check_file(file.path, s.expected, s.size);
-    stream_deinit(&s);
-    scene_deinit(&file);
+    end_file(&file, &s);
 }
 
 static void check_stream(bool is_socket)
@@ -285,8 +296,7 @@ static void test_output__joins_neighbours(void **state)
     size_t i;
 
     (void)state;
-    scene_init(&file, false);
-    stream_init(&s, open(file.path, O_RDWR | O_CLOEXEC), 0);
+    begin_file(&file, &s);
     for (i = 0; i < MEMORY_PAGES * PAGE / 16; i++) {
         assert_int_equal(put_lent(&s, 16 * i, 16, NULL), 0);
     }
@@ -301,8 +311,7 @@ static void test_output__joins_neighbours(void **state)
     assert_int_equal(gw_output_flush(s.output, NULL), 0);
     assert_int_equal(gw_channel_finish(s.channel, NULL), 0);
     check_file(file.path, s.expected, s.size);
-    stream_deinit(&s);
-    scene_deinit(&file);
+    end_file(&file, &s);
 }
 
 /* More pieces than one system call takes. */
@@ -318,8 +327,7 @@ static void test_channel__writes_any_number_of_pieces(void **state)
     size_t i;
 
     (void)state;
-    scene_init(&file, false);
-    stream_init(&s, open(file.path, O_RDWR | O_CLOEXEC), 0);
+    begin_file(&file, &s);
     for (i = 0; i < N; i++) {
         iov[i] = (struct iovec){s.memory + 50 * i, 1 + i % 50};
         expect(&s, iov[i].iov_base, iov[i].iov_len);
@@ -329,8 +337,7 @@ static void test_channel__writes_any_number_of_pieces(void **state)
     assert_int_equal(gw_channel_finish(s.channel, NULL), 0);
     check_file(file.path, s.expected, s.size);
     free(iov);
-    stream_deinit(&s);
-    scene_deinit(&file);
+    end_file(&file, &s);
 }
 
 /* What is lent is read when it is flushed; a copy is what it was. */
@@ -341,8 +348,7 @@ static void test_output__lent_memory_is_read_late(void **state)
     struct stream s;
 
     (void)state;
-    scene_init(&file, false);
-    stream_init(&s, open(file.path, O_RDWR | O_CLOEXEC), 0);
+    begin_file(&file, &s);
     assert_int_equal(gw_output_write(s.output, "<8 bytes>", 9, NULL), 0);
     assert_int_equal(gw_output_lend(s.output, lent, 3, NULL), 0);
     assert_int_equal(gw_output_write(s.output, copied, 3, NULL), 0);
@@ -353,8 +359,7 @@ static void test_output__lent_memory_is_read_late(void **state)
     assert_int_equal(gw_output_flush(s.output, NULL), 0);
     assert_int_equal(gw_channel_finish(s.channel, NULL), 0);
     check_file(file.path, (const uint8_t *)"<8 bytes>sixtwo", 15);
-    stream_deinit(&s);
-    scene_deinit(&file);
+    end_file(&file, &s);
 }
 
 static void test_output__seeks_and_writes_around(void **state)
@@ -363,8 +368,7 @@ static void test_output__seeks_and_writes_around(void **state)
     struct stream s;
 
     (void)state;
-    scene_init(&file, false);
-    stream_init(&s, open(file.path, O_RDWR | O_CLOEXEC), 0);
+    begin_file(&file, &s);
     assert_int_equal(gw_output_write(s.output, "QEVM0003", 8, NULL), 0);
     assert_int_equal(gw_output_lend(s.output, "abc", 3, NULL), 0);
     assert_int_equal(gw_output_pwrite(s.output, "xyz", 3, 12, NULL), 0);
@@ -377,8 +381,7 @@ static void test_output__seeks_and_writes_around(void **state)
     assert_int_equal(gw_output_flush(s.output, NULL), 0);
     assert_int_equal(gw_channel_finish(s.channel, NULL), 0);
     check_file(file.path, (const uint8_t *)"QEVM0003abc\0xyz\0defghi", 22);
-    stream_deinit(&s);
-    scene_deinit(&file);
+    end_file(&file, &s);
 }
 
 /* The bytes that are held back come from several pieces, and from a part. */
@@ -402,8 +405,7 @@ static void test_output__guard_across_pieces(void **state)
     check_file(file.path, (const uint8_t *)"BEFORE\0\0\0\0\0\0\0\0tail", 18);
     assert_int_equal(gw_channel_finish(s.channel, NULL), 0);
     check_file(file.path, (const uint8_t *)"BEFOREQEVM0003tail", 18);
-    stream_deinit(&s);
-    scene_deinit(&file);
+    end_file(&file, &s);
 }
 
 /* ---- Failures ---- */
@@ -499,8 +501,7 @@ static void test_output__lent_memory_cannot_be_read(void **state)
     struct stream s;
 
     (void)state;
-    scene_init(&file, false);
-    stream_init(&s, open(file.path, O_RDWR | O_CLOEXEC), 0);
+    begin_file(&file, &s);
     assert_int_equal(put_copy(&s, 100, NULL), 0);
     assert_int_equal(gw_output_lend(s.output, nothing, PAGE, NULL), 0);
     assert_int_equal(put_copy(&s, 100, NULL), 0);
@@ -510,8 +511,7 @@ static void test_output__lent_memory_cannot_be_read(void **state)
     check_stays_failed(&s, -EFAULT);
     assert_true(file_size(file.path) <= 100);
     munmap(nothing, PAGE);
-    stream_deinit(&s);
-    scene_deinit(&file);
+    end_file(&file, &s);
 }
 
 static void *flush(void *opaque)

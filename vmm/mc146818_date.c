@@ -24,6 +24,14 @@ static int64_t floor_div(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
+/* Without a product, which the first day of all would not fit. */
+static int floor_mod(int64_t a, int b)
+{
+    int rest = (int)(a % b);
+
+    return rest < 0 ? rest + b : rest;
+}
+
 /* Days since 1970; years begin in March, so that a leap day is the last. */
 static int64_t days_of(int64_t year, int64_t month, int64_t day)
 {
@@ -56,16 +64,13 @@ static void date_of(int64_t days, struct vmm_rtc_date *date)
     date->day = (int)(of_year - (153 * month + 2) / 5 + 1);
     date->month = (int)(month < 10 ? month + 3 : month - 9);
     date->year = year + era * YEARS_PER_ERA + (date->month <= 2);
-    date->weekday =
-        (int)(days + EPOCH_WEEKDAY -
-              floor_div(days + EPOCH_WEEKDAY, DAYS_PER_WEEK) * DAYS_PER_WEEK) +
-        1;
+    date->weekday = floor_mod(days + EPOCH_WEEKDAY, DAYS_PER_WEEK) + 1;
 }
 
 void vmm_rtc_date(int64_t seconds, struct vmm_rtc_date *ret_date)
 {
     int64_t days = floor_div(seconds, SECONDS_PER_DAY);
-    int rest = (int)(seconds - days * SECONDS_PER_DAY);
+    int rest = floor_mod(seconds, SECONDS_PER_DAY);
 
     date_of(days, ret_date);
     ret_date->hour = rest / SECONDS_PER_HOUR;

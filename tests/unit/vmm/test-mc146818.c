@@ -116,6 +116,29 @@ static void test_rtc__dates_are_those_of_the_c_library(void **state)
     }
 }
 
+/* A stream may bring any time: the last and the first of 64 bits. */
+static void test_rtc__dates_at_the_ends_of_time(void **state)
+{
+    struct vmm_rtc_date date;
+
+    vmm_rtc_date(INT64_MAX, &date);
+    assert_int_equal(date.year, INT64_C(292277026596));
+    assert_int_equal(date.month, 12);
+    assert_int_equal(date.day, 4);
+    assert_int_equal(date.weekday, 1);
+    assert_int_equal(date.hour, 15);
+    assert_int_equal(date.minute, 30);
+    assert_int_equal(date.second, 7);
+    vmm_rtc_date(INT64_MIN, &date);
+    assert_int_equal(date.year, INT64_C(-292277022657));
+    assert_int_equal(date.month, 1);
+    assert_int_equal(date.day, 27);
+    assert_int_equal(date.weekday, 1);
+    assert_int_equal(date.hour, 8);
+    assert_int_equal(date.minute, 29);
+    assert_int_equal(date.second, 52);
+}
+
 /* Captured: `-rtc base=2024-02-29T23:59:58`, `-m 128` (data/README.md). */
 static void test_rtc__begins_like_qemus(void **state)
 {
@@ -379,6 +402,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rtc__dates_are_those_of_the_c_library),
+        cmocka_unit_test(test_rtc__dates_at_the_ends_of_time),
         cmocka_unit_test(test_rtc__begins_like_qemus),
         cmocka_unit_test(test_rtc__tells_of_memory_as_qemus),
         cmocka_unit_test(test_rtc__twelve_hours),

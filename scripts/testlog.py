@@ -16,6 +16,9 @@ import sys
 TAP_LINE = re.compile(r"^(not )?ok\b[ \d]*-? *(.*?)(?: # (SKIP|TODO)\b ?(.*))?$",
                       re.I)
 GOOD = {"OK", "EXPECTEDFAIL"}
+# Lines in which a test, a sanitizer or a fuzzer says what is wrong.
+REASON = re.compile(r"^FAILED |runtime error: |^SUMMARY: |ERROR: \w+Sanitizer|"
+                    r"ERROR: libFuzzer|^\w*Error: |: error: ")
 
 
 class Tally:
@@ -40,7 +43,7 @@ class Tally:
         self.skipped += [(f"{name}: {case}", why) for case, why in skipped]
         self.failed += [(f"{name}: {case}", "") for case in failed]
         if result not in GOOD and not failed:
-            self.failed.append((name, result.lower()))
+            self.failed.append((name, reason(test) or result.lower()))
         elif result in GOOD and not passed and not skipped:
             self.passed += 1
 
@@ -75,6 +78,15 @@ def cases(text):
         else:
             passed.append(case)
     return passed, failed, skipped
+
+
+def reason(test):
+    """The first line that says what is wrong, or ""."""
+    for stream in ("stdout", "stderr"):
+        for line in test.get(stream, "").splitlines():
+            if REASON.search(line):
+                return line.strip()
+    return ""
 
 
 def last_line(text):

@@ -43,6 +43,16 @@ class SummaryTest(unittest.TestCase):
         self.assertEqual(lines, ["failed   a: x: error",
                                  "1 passed, 1 failed"])
 
+    def test_a_failure_has_the_words_of_who_found_it(self):
+        for text in ("ok one\nFAILED two: it is late\nok three\n",
+                     "#1 INITED\nx.c:9: runtime error: signed overflow\n",
+                     "x\nSUMMARY: ThreadSanitizer: data race x.c:3 in y\n"):
+            why = [line for line in text.splitlines()
+                   if line.startswith(("FAILED", "x.c", "SUMMARY"))][0]
+            self.assertEqual(summary(("x", "FAIL", text)),
+                             (1, [f"failed   a: x: {why}",
+                                  "0 passed, 1 failed"]))
+
     def test_timeout_is_a_failure(self):
         status, lines = summary(("x", "TIMEOUT", ""))
         self.assertEqual((status, lines[-1]), (1, "0 passed, 1 failed"))

@@ -54,18 +54,27 @@ static bool in_file(const struct place *place, uint64_t offset, uint64_t bytes)
            bytes <= place->blob->size - offset;
 }
 
+/* Adds to a little-endian number of 4 or 8 bytes. */
+static void add_to(uint8_t *number, unsigned int bytes, uint64_t value)
+{
+    if (bytes == 4) {
+        vmm_put_le32(number, (uint32_t)(vmm_get_le32(number) + value));
+    } else {
+        vmm_put_le64(number, vmm_get_le64(number) + value);
+    }
+}
+
 static bool add_pointer(const struct places *places, const uint8_t *command)
 {
     const struct place *to = find(places, command + VMM_LOADER_FILE);
     const struct place *from = find(places, command + VMM_LOADER_SOURCE);
     uint32_t offset = vmm_get_le32(command + VMM_LOADER_POINTER_OFFSET);
+    unsigned int bytes = command[VMM_LOADER_POINTER_BYTES];
 
-    if (command[VMM_LOADER_POINTER_BYTES] != 8 || !in_file(to, offset, 8) ||
-        !from) {
+    if ((bytes != 4 && bytes != 8) || !in_file(to, offset, bytes) || !from) {
         return false;
     }
-    vmm_put_le64(to->host + offset,
-                 vmm_get_le64(to->host + offset) + from->gpa);
+    add_to(to->host + offset, bytes, from->gpa);
     return true;
 }
 

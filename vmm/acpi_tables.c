@@ -23,6 +23,7 @@
 #define DSDT_REVISION 2u
 #define FADT_REVISION 6u
 #define FADT_BYTES 276u
+#define FADT_DSDT 40u
 #define FADT_BOOT_ARCH 109u
 #define FADT_FLAGS 112u
 #define FADT_RESET_REG 116u
@@ -265,6 +266,8 @@ static void put_fadt(struct vmm_aml *out, const struct vmm_acpi_config *config,
                                         FLAG_RESET_REGISTER | FLAG_REDUCED);
     put_register(body + FADT_RESET_REG, VMM_POWER_BASE + VMM_POWER_RESET);
     body[FADT_RESET_VALUE] = VMM_POWER_RESET_VALUE;
+    /* Linux takes the wide one, SeaBIOS, for its disks, the other. */
+    vmm_put_le32(body + FADT_DSDT, (uint32_t)layout->dsdt);
     vmm_put_le64(body + FADT_X_DSDT, layout->dsdt);
     put_register(body + FADT_SLEEP_CONTROL, VMM_POWER_BASE + VMM_POWER_SLEEP);
     put_register(body + FADT_SLEEP_STATUS, VMM_POWER_BASE + VMM_POWER_STATUS);
@@ -341,13 +344,13 @@ static void put_allocate(struct vmm_aml *out, const char *file, uint32_t align,
 }
 
 static void put_pointer(struct vmm_aml *out, const char *file, uint64_t offset,
-                        const char *source)
+                        uint8_t bytes, const char *source)
 {
     uint8_t *entry = new_command(out, VMM_LOADER_ADD_POINTER, file);
 
     vmm_put_text(entry + VMM_LOADER_SOURCE, source, strlen(source));
     vmm_put_le32(entry + VMM_LOADER_POINTER_OFFSET, (uint32_t)offset);
-    entry[VMM_LOADER_POINTER_BYTES] = 8;
+    entry[VMM_LOADER_POINTER_BYTES] = bytes;
 }
 
 static void put_checksum(struct vmm_aml *out, const char *file, uint64_t offset,
@@ -360,7 +363,7 @@ static void put_checksum(struct vmm_aml *out, const char *file, uint64_t offset,
     vmm_put_le32(entry + VMM_LOADER_SUM_BYTES, (uint32_t)bytes);
 }
 
-/* Ten commands: they fit the blob, which has room for 512. */
+/* Eleven commands: they fit the blob, which has room for 512. */
 static void put_script(struct vmm_aml *out, const struct layout *layout)
 {
     static const char tables[] = "etc/acpi/tables";
@@ -368,14 +371,15 @@ static void put_script(struct vmm_aml *out, const struct layout *layout)
 
     put_allocate(out, rsdp, 16, VMM_LOADER_ZONE_FSEG);
     put_allocate(out, tables, 64, VMM_LOADER_ZONE_HIGH);
-    put_pointer(out, tables, layout->fadt + FADT_X_DSDT, tables);
+    put_pointer(out, tables, layout->fadt + FADT_DSDT, 4, tables);
+    put_pointer(out, tables, layout->fadt + FADT_X_DSDT, 8, tables);
     put_checksum(out, tables, layout->fadt + HEADER_SUM, layout->fadt,
                  FADT_BYTES);
-    put_pointer(out, tables, layout->xsdt + HEADER_BYTES, tables);
-    put_pointer(out, tables, layout->xsdt + HEADER_BYTES + 8, tables);
+    put_pointer(out, tables, layout->xsdt + HEADER_BYTES, 8, tables);
+    put_pointer(out, tables, layout->xsdt + HEADER_BYTES + 8, 8, tables);
     put_checksum(out, tables, layout->xsdt + HEADER_SUM, layout->xsdt,
                  HEADER_BYTES + 16);
-    put_pointer(out, rsdp, 24, tables);
+    put_pointer(out, rsdp, 24, 8, tables);
     put_checksum(out, rsdp, 8, 0, RSDP_V1_BYTES);
     put_checksum(out, rsdp, 32, 0, RSDP_BYTES);
 }

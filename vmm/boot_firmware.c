@@ -10,6 +10,7 @@
 
 #include "boot_map.h"
 #include "linux_image.h"
+#include "linuxboot_rom.h"
 #include "util.h"
 
 #define SETUP_ADDRESS 0x10000u
@@ -211,6 +212,21 @@ static int add_kernel(struct vmm_fw_cfg *fw_cfg,
     r = add_setup(fw_cfg, &files->kernel, &image, initrd,
                   (uint32_t)files->initrd.size, errp);
     return r < 0 ? r : add_cmdline(fw_cfg, &image, config->cmdline, errp);
+}
+
+/* Its name is QEMU's, by which SeaBIOS finds it in the order to boot from. */
+#define OPTION_ROM "genroms/linuxboot_dma.bin"
+
+int vmm_boot_firmware_option_rom(struct vmm_fw_cfg *fw_cfg,
+                                 struct gw_error **errp)
+{
+    static const char order[] = "/rom@" OPTION_ROM;
+    int r = vmm_fw_cfg_add_file(fw_cfg, "bootorder", (const uint8_t *)order,
+                                sizeof(order), NULL, errp);
+
+    return r < 0 ? r
+                 : vmm_fw_cfg_add_file(fw_cfg, OPTION_ROM, gw_linuxboot_rom,
+                                       gw_linuxboot_rom_size, NULL, errp);
 }
 
 int vmm_boot_firmware_kernel(struct vmm_fw_cfg *fw_cfg,

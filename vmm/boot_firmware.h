@@ -27,6 +27,14 @@ int vmm_boot_firmware_basics(struct vmm_fw_cfg *fw_cfg,
                              unsigned int n_cpus, struct gw_error **errp)
     GW_MUST_CHECK;
 
+/*
+ * Files for SeaBIOS, which alone starts no kernel: an option ROM that does
+ * (guest/linuxboot/), and the order to boot from, which has that first. qboot
+ * ignores both.
+ */
+int vmm_boot_firmware_option_rom(struct vmm_fw_cfg *fw_cfg,
+                                 struct gw_error **errp) GW_MUST_CHECK;
+
 /* Items of the kernel, once. */
 int vmm_boot_firmware_kernel(struct vmm_fw_cfg *fw_cfg,
                              const struct vmm_memory *memory,

@@ -15,7 +15,7 @@
 /* A property of QEMU's machine whose value is given here. */
 struct fixed_property {
     const char *name;
-    /* The one value that is accepted; NULL: any, it has no effect. */
+    /* The one value that is accepted. */
     const char *value;
 };
 
@@ -27,7 +27,6 @@ static const struct fixed_property fixed[] = {
     {"isa-serial", "on"},
     {"kernel-irqchip", "split"},
     {"suppress-vmdesc", "off"},
-    {"x-option-roms", NULL},
 };
 
 /* A word of the text: what is before the "=", and what is after it. */
@@ -57,6 +56,7 @@ static const struct switch_property switches[] = {
     {"pic", offsetof(struct vmm_machine_options, pic), -1},
     {"pit", offsetof(struct vmm_machine_options, pit), -1},
     {"rtc", offsetof(struct vmm_machine_options, rtc), -1},
+    {"x-option-roms", offsetof(struct vmm_machine_options, option_roms), -1},
 };
 
 static bool is(const char *text, size_t len, const char *expected)
@@ -97,8 +97,7 @@ static int check_fixed(const struct word *word, struct gw_error **errp)
         if (!is(word->name, word->name_len, fixed[i].name)) {
             continue;
         }
-        if (!fixed[i].value ||
-            is(word->value, word->value_len, fixed[i].value)) {
+        if (is(word->value, word->value_len, fixed[i].value)) {
             return 0;
         }
         return gw_error_set(errp, -EINVAL,
@@ -131,8 +130,8 @@ static int apply(struct vmm_machine_options *options, const struct word *word,
 
 void vmm_machine_options_init(struct vmm_machine_options *options)
 {
-    *options =
-        (struct vmm_machine_options){.acpi = true, .auto_kernel_cmdline = true};
+    *options = (struct vmm_machine_options){
+        .acpi = true, .auto_kernel_cmdline = true, .option_roms = true};
 }
 
 int vmm_machine_options_parse(struct vmm_machine_options *options,

@@ -18,6 +18,8 @@ struct vmm_machine_options {
     bool pic;
     bool pit;
     bool rtc;
+    /* A firmware gets an option ROM that starts the kernel. */
+    bool option_roms;
 };
 
 /* Defaults. */

@@ -112,8 +112,9 @@ static int init_acpi(struct vmm_machine *machine, struct gw_error **errp)
     return vmm_acpi_init(&machine->acpi, errp);
 }
 
-/* Files in the order of their names, as QEMU has them. */
-static int fill_fw_cfg(struct vmm_machine *machine, struct gw_error **errp)
+static int fill_fw_cfg(struct vmm_machine *machine,
+                       const struct vmm_options *options,
+                       struct gw_error **errp)
 {
     static const enum vmm_acpi_blob_index order[] = {
         VMM_ACPI_RSDP, VMM_ACPI_TABLES, VMM_ACPI_LOADER};
@@ -126,9 +127,15 @@ static int fill_fw_cfg(struct vmm_machine *machine, struct gw_error **errp)
         r = vmm_fw_cfg_add_file(&machine->fw_cfg, blob->file, blob->host, 0,
                                 &blob->size, errp);
     }
-    return r < 0 ? r
-                 : vmm_boot_firmware_basics(&machine->fw_cfg, &machine->memory,
-                                            machine->n_cpus, errp);
+    if (r == 0) {
+        r = vmm_boot_firmware_basics(&machine->fw_cfg, &machine->memory,
+                                     machine->n_cpus, errp);
+    }
+    if (r == 0 && options->bios && options->kernel &&
+        options->machine.option_roms) {
+        r = vmm_boot_firmware_option_rom(&machine->fw_cfg, errp);
+    }
+    return r;
 }
 
 /* What only a PC has may not be asked for elsewhere. */
@@ -166,7 +173,7 @@ int vmm_platform_init(struct vmm_machine *machine,
     if (r == 0) {
         r = init_isa(machine, options, errp);
     }
-    return r < 0 ? r : fill_fw_cfg(machine, errp);
+    return r < 0 ? r : fill_fw_cfg(machine, options, errp);
 }
 
 void vmm_platform_deinit(struct vmm_machine *machine)

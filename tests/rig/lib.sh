@@ -97,6 +97,15 @@ has_ticks()
     [ "$(ticks "$1" | wc -l)" -ge "$2" ]
 }
 
+# last_life WORDS FILE: what its guest has said since it began last, which are
+# these words; a reset may have cut a line, behind which they stand. The last
+# line may be cut too: the guest ends it where it goes on.
+last_life()
+{
+    begin=$(grep -n "$1" "$2" | tail -n 1)
+    tail -n "+${begin%%:*}" "$2" | sed "1s/.*$1/$1/"
+}
+
 # wait_ticks SECONDS FILE COUNT: until FILE has COUNT tick lines
 wait_ticks()
 {

@@ -104,6 +104,8 @@ static void test_acpi__pointers_and_sums(void **state)
     fadt = table(&placed, vmm_get_le64(xsdt + 36), "FACP");
     table(&placed, vmm_get_le64(xsdt + 44), "APIC");
     table(&placed, vmm_get_le64(fadt + 140), "DSDT");
+    /* The narrow one, which SeaBIOS follows. */
+    assert_int_equal(vmm_get_le32(fadt + 40), vmm_get_le64(fadt + 140));
     release(&placed);
 }
 
@@ -275,15 +277,21 @@ static void test_acpi__a_script_that_points_outside_is_refused(void **state)
 {
     struct placed placed;
     uint8_t *script;
+    uint32_t bytes;
 
     place(&placed, 1, 0);
     script = placed.acpi.blobs[VMM_ACPI_LOADER].host;
-    script[3 * 128 + VMM_LOADER_SUM_BYTES + 2] = 0xff;
+    bytes = (uint32_t)placed.acpi.blobs[VMM_ACPI_TABLES].size;
+    script[4 * 128 + VMM_LOADER_SUM_BYTES + 2] = 0xff;
     expect_bad_script(&placed);
-    script[3 * 128] = 9;
+    script[4 * 128] = 9;
     expect_bad_script(&placed);
-    vmm_put_le32(script + 2 * 128 + VMM_LOADER_POINTER_OFFSET,
-                 (uint32_t)placed.acpi.blobs[VMM_ACPI_TABLES].size - 7);
+    vmm_put_le32(script + 3 * 128 + VMM_LOADER_POINTER_OFFSET, bytes - 7);
+    expect_bad_script(&placed);
+    vmm_put_le32(script + 2 * 128 + VMM_LOADER_POINTER_OFFSET, bytes - 3);
+    expect_bad_script(&placed);
+    vmm_put_le32(script + 2 * 128 + VMM_LOADER_POINTER_OFFSET, 0);
+    script[2 * 128 + VMM_LOADER_POINTER_BYTES] = 2;
     expect_bad_script(&placed);
     script[VMM_LOADER_FILE] = 'x';
     expect_bad_script(&placed);

@@ -369,6 +369,32 @@ static void test_fw_cfg__basics(void **state)
     vmm_memory_deinit(&memory);
 }
 
+/* The order is that of QEMU 10, byte for byte: read from its fw_cfg. */
+static void test_fw_cfg__option_rom(void **state)
+{
+    static const char order[31] = "/rom@genroms/linuxboot_dma.bin";
+    uint8_t entry[VMM_FW_CFG_ENTRY];
+
+    assert_int_equal(vmm_boot_firmware_option_rom(&guest.fw_cfg, NULL), 0);
+    select_key(33);
+    for (size_t i = 0; i < sizeof(order); i++) {
+        assert_int_equal(read_byte(), order[i]);
+    }
+    /* The third entry of the directory: 512 bytes, key 34, its name. */
+    select_key(VMM_FW_CFG_DIRECTORY);
+    for (size_t i = 0; i < 4 + 2 * VMM_FW_CFG_ENTRY; i++) {
+        (void)read_byte();
+    }
+    for (size_t i = 0; i < sizeof(entry); i++) {
+        entry[i] = read_byte();
+    }
+    assert_memory_equal(entry, "\0\0\2\0\0\42\0\0", 8);
+    assert_string_equal((const char *)entry + 8, order + strlen("/rom@"));
+    select_key(34);
+    assert_int_equal(read_byte(), 0x55);
+    assert_int_equal(read_byte(), 0xaa);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -385,6 +411,7 @@ int main(void)
         TEST(test_fw_cfg__part_of_a_file),
         TEST(test_fw_cfg__file_that_becomes_shorter),
         TEST(test_fw_cfg__basics),
+        TEST(test_fw_cfg__option_rom),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

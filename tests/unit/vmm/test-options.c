@@ -335,6 +335,12 @@ static void test_options__machine(void **state)
     assert_true(options.machine.pic);
     assert_false(options.machine.pit);
     vmm_options_deinit(&options);
+    parse(&options, NULL, NULL);
+    assert_true(options.machine.option_roms);
+    vmm_options_deinit(&options);
+    parse(&options, NULL, "-M", "microvm,x-option-roms=off", NULL);
+    assert_false(options.machine.option_roms);
+    vmm_options_deinit(&options);
     /* What QEMU means by it is not what we would. */
     parse(&options, "rtc=auto is not on or off", "-M", "microvm,rtc=auto",
           NULL);

@@ -15,8 +15,6 @@
 #include "util.h"
 
 #define FIRMWARE_IDSTR "pc.bios"
-#define ONE_MIB 0x100000ull
-#define FOUR_GIB 0x100000000ull
 
 int vmm_firmware_init(struct vmm_firmware *firmware, uint64_t bytes,
                       struct gw_error **errp)
@@ -98,54 +96,4 @@ bool vmm_firmware_wrote(const struct vmm_firmware *firmware,
         gw_ram_block_wrote(firmware->block, offset, bytes);
     }
     return true;
-}
-
-static void add_range(struct vmm_memory_range *ranges, unsigned int *n,
-                      uint64_t gpa, uint64_t bytes, uint8_t *host)
-{
-    if (bytes > 0) {
-        ranges[(*n)++] =
-            (struct vmm_memory_range){.gpa = gpa, .bytes = bytes, .host = host};
-    }
-}
-
-unsigned int
-vmm_firmware_ranges(const struct vmm_firmware *firmware,
-                    const struct vmm_memory *memory,
-                    struct vmm_memory_range ret_ranges[VMM_FIRMWARE_RANGES])
-{
-    struct vmm_memory_range ram[2];
-    unsigned int n_ram = vmm_memory_ranges(memory, ram);
-    uint64_t fw = firmware->bytes;
-    unsigned int n = 0;
-
-    if (fw == 0) {
-        add_range(ret_ranges, &n, ram[0].gpa, ram[0].bytes, ram[0].host);
-    } else {
-        add_range(ret_ranges, &n, 0, ONE_MIB - fw, ram[0].host);
-        add_range(ret_ranges, &n, ONE_MIB - fw, fw, firmware->host);
-        add_range(ret_ranges, &n, ONE_MIB, ram[0].bytes - ONE_MIB,
-                  ram[0].host + ONE_MIB);
-        add_range(ret_ranges, &n, FOUR_GIB - fw, fw, firmware->host);
-    }
-    if (n_ram > 1) {
-        add_range(ret_ranges, &n, ram[1].gpa, ram[1].bytes, ram[1].host);
-    }
-    return n;
-}
-
-uint8_t *vmm_firmware_at(const struct vmm_firmware *firmware,
-                         const struct vmm_memory *memory, uint64_t gpa,
-                         uint64_t *ret_bytes)
-{
-    struct vmm_memory_range ranges[VMM_FIRMWARE_RANGES];
-    unsigned int n = vmm_firmware_ranges(firmware, memory, ranges);
-
-    for (unsigned int i = 0; i < n; i++) {
-        if (gpa >= ranges[i].gpa && gpa - ranges[i].gpa < ranges[i].bytes) {
-            *ret_bytes = ranges[i].bytes - (gpa - ranges[i].gpa);
-            return ranges[i].host + (gpa - ranges[i].gpa);
-        }
-    }
-    return NULL;
 }

@@ -12,15 +12,12 @@
 #include <godwit/error.h>
 
 #include "contents.h"
-#include "memory.h"
 
 struct gw_machine;
 struct gw_ram_block;
 
 /* The largest part of the firmware that shows below 1 MiB. */
 #define VMM_FIRMWARE_MAX 0x20000u
-/* The most ranges of RAM that the guest sees with a firmware. */
-#define VMM_FIRMWARE_RANGES 5
 
 struct vmm_firmware {
     /* The block in this process; NULL without firmware. */
@@ -57,22 +54,5 @@ void vmm_firmware_clear(struct vmm_firmware *firmware);
 int vmm_firmware_add_block(struct vmm_firmware *firmware,
                            struct gw_machine *machine, struct gw_error **errp)
     GW_MUST_CHECK;
-
-/*
- * All ranges of RAM as the guest sees them, the firmware over guest RAM, with
- * or without firmware. Returns how many.
- */
-unsigned int
-vmm_firmware_ranges(const struct vmm_firmware *firmware,
-                    const struct vmm_memory *memory,
-                    struct vmm_memory_range ret_ranges[VMM_FIRMWARE_RANGES]);
-
-/*
- * Where the guest's memory at gpa is, and how many bytes are contiguous from
- * there; NULL: that is not RAM.
- */
-uint8_t *vmm_firmware_at(const struct vmm_firmware *firmware,
-                         const struct vmm_memory *memory, uint64_t gpa,
-                         uint64_t *ret_bytes);
 
 #endif

@@ -15,7 +15,7 @@
 
 #include "accel.h"
 #include "cpu_state.h"
-#include "firmware.h"
+#include "guest_memory.h"
 
 struct gw_ram_block;
 struct gw_tracker_ops;
@@ -103,7 +103,7 @@ struct vmm_kvm {
     uint32_t ring_size;
     pthread_mutex_t ring_lock;
     unsigned int n_slots;
-    struct vmm_kvm_slot slots[VMM_FIRMWARE_RANGES];
+    struct vmm_kvm_slot slots[VMM_GUEST_RANGES];
     unsigned int n_vcpus;
     struct vmm_kvm_vcpu vcpus[VMM_MAX_CPUS];
     struct vmm_kvmclock clock;

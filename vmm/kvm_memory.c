@@ -30,19 +30,17 @@ static int set_slot(struct vmm_kvm *kvm, unsigned int index, uint32_t flags)
 
 int vmm_kvm_map_memory(struct vmm_kvm *kvm, struct gw_error **errp)
 {
-    struct vmm_memory_range ranges[VMM_FIRMWARE_RANGES];
-    unsigned int n = vmm_firmware_ranges(&kvm->machine->firmware,
-                                         &kvm->machine->memory, ranges);
+    const struct vmm_guest_memory *memory = &kvm->machine->guest_memory;
 
-    for (unsigned int i = 0; i < n; i++) {
+    for (unsigned int i = 0; i < memory->n_ranges; i++) {
         int r;
 
-        kvm->slots[i].range = ranges[i];
+        kvm->slots[i].range = memory->ranges[i];
         r = set_slot(kvm, i, 0);
         if (r < 0) {
-            return gw_error_set_errno(errp, r,
-                                      "KVM_SET_USER_MEMORY_REGION at 0x%llx",
-                                      (unsigned long long)ranges[i].gpa);
+            return gw_error_set_errno(
+                errp, r, "KVM_SET_USER_MEMORY_REGION at 0x%llx",
+                (unsigned long long)memory->ranges[i].gpa);
         }
         kvm->n_slots = i + 1;
     }

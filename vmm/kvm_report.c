@@ -76,23 +76,6 @@ bool vmm_kvm_report_is_reset(const struct vmm_cpu *cpu)
            !(cpu->cr0 & VMM_CR0_PE);
 }
 
-/* The byte of RAM that the guest sees at `gpa`, and how many follow it. */
-static const uint8_t *find_ram(const struct vmm_machine *machine, uint64_t gpa,
-                               uint64_t *ret_bytes)
-{
-    struct vmm_memory_range ranges[VMM_FIRMWARE_RANGES];
-    unsigned int n =
-        vmm_firmware_ranges(&machine->firmware, &machine->memory, ranges);
-
-    for (unsigned int i = 0; i < n; i++) {
-        if (gpa >= ranges[i].gpa && gpa - ranges[i].gpa < ranges[i].bytes) {
-            *ret_bytes = ranges[i].bytes - (gpa - ranges[i].gpa);
-            return ranges[i].host + (gpa - ranges[i].gpa);
-        }
-    }
-    return NULL;
-}
-
 static void print_code(FILE *to, const struct vmm_kvm_vcpu *vcpu)
 {
     const struct vmm_cpu *cpu = &vcpu->cpu;
@@ -106,7 +89,8 @@ static void print_code(FILE *to, const struct vmm_kvm_vcpu *vcpu)
         fputs("  no page is mapped at rip\n", to);
         return;
     }
-    code = find_ram(vcpu->kvm->machine, at.physical_address, &bytes);
+    code = vmm_guest_memory_from(&vcpu->kvm->machine->guest_memory,
+                                 at.physical_address, &bytes);
     if (!code) {
         fprintf(to, "  rip is at physical address %" PRIx64 ", no RAM\n",
                 (uint64_t)at.physical_address);

@@ -182,7 +182,7 @@ static int init_virtio(struct vmm_machine *machine,
                        const struct vmm_options *options,
                        struct gw_error **errp)
 {
-    struct vmm_virtio_place place = {.memory = &machine->memory,
+    struct vmm_virtio_place place = {.memory = &machine->guest_memory,
                                      .ioapic = &machine->ioapic,
                                      .first_pin = options->machine.acpi
                                                       ? VMM_VIRTIO_GSI_ACPI

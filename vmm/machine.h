@@ -20,6 +20,7 @@
 #include "firmware.h"
 #include "fw_cfg.h"
 #include "ged.h"
+#include "guest_memory.h"
 #include "ioapic.h"
 #include "isa.h"
 #include "memory.h"
@@ -47,6 +48,7 @@ struct vmm_machine {
     const struct vmm_options *options;
     struct vmm_memory memory;
     struct vmm_firmware firmware;
+    struct vmm_guest_memory guest_memory;
     struct vmm_acpi acpi;
     struct vmm_fw_cfg fw_cfg;
     struct vmm_boot_files boot_files;

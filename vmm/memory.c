@@ -189,15 +189,6 @@ void *vmm_memory_at(const struct vmm_memory *memory, uint64_t gpa,
     return NULL;
 }
 
-uint64_t vmm_memory_gpa(const struct vmm_memory *memory, const void *host)
-{
-    uint64_t offset = (uint64_t)((const uint8_t *)host - memory->host);
-
-    return offset < VMM_LOW_RAM_END
-               ? offset
-               : VMM_HIGH_RAM_START + (offset - VMM_LOW_RAM_END);
-}
-
 /* Writes only where something else is: holes of the file stay holes. */
 static void clear_private(struct vmm_memory *memory)
 {

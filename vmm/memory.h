@@ -83,9 +83,6 @@ unsigned int vmm_memory_ranges(const struct vmm_memory *memory,
 void *vmm_memory_at(const struct vmm_memory *memory, uint64_t gpa,
                     uint64_t bytes);
 
-/* The guest physical address of a place within it. */
-uint64_t vmm_memory_gpa(const struct vmm_memory *memory, const void *host);
-
 /*
  * Makes all of it read as zero, as a cold start wants it. A private mapping
  * leaves its file as it is.

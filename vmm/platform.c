@@ -64,17 +64,14 @@ static uint8_t *guest_at(void *opaque, uint64_t gpa, uint64_t *ret_bytes)
 {
     struct vmm_machine *machine = opaque;
 
-    return vmm_firmware_at(&machine->firmware, &machine->memory, gpa,
-                           ret_bytes);
+    return vmm_guest_memory_from(&machine->guest_memory, gpa, ret_bytes);
 }
 
 static void guest_wrote(void *opaque, const uint8_t *host, uint64_t bytes)
 {
     struct vmm_machine *machine = opaque;
 
-    if (!vmm_firmware_wrote(&machine->firmware, host, bytes)) {
-        vmm_memory_wrote(&machine->memory, host, bytes);
-    }
+    vmm_guest_memory_wrote(&machine->guest_memory, host, bytes);
 }
 
 static const struct vmm_fw_cfg_ops fw_cfg_ops = {.at = guest_at,
@@ -161,13 +158,15 @@ static int check_no_pc(const struct vmm_machine *machine,
 int vmm_platform_init(struct vmm_machine *machine,
                       const struct vmm_options *options, struct gw_error **errp)
 {
-    int r;
+    int r = machine->accel->ops->is_pc ? init_firmware(machine, options, errp)
+                                       : check_no_pc(machine, options, errp);
 
-    if (!machine->accel->ops->is_pc) {
-        return check_no_pc(machine, options, errp);
+    vmm_guest_memory_init(&machine->guest_memory, &machine->memory,
+                          &machine->firmware);
+    if (r < 0 || !machine->accel->ops->is_pc) {
+        return r;
     }
-    r = init_firmware(machine, options, errp);
-    if (r == 0 && options->machine.acpi) {
+    if (options->machine.acpi) {
         r = init_acpi(machine, errp);
     }
     if (r == 0) {

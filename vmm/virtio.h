@@ -19,8 +19,8 @@
 #include <godwit/vmstate.h>
 
 #include "bus.h"
+#include "guest_memory.h"
 #include "ioapic.h"
-#include "memory.h"
 #include "virtio_notify.h"
 #include "virtio_queue.h"
 
@@ -99,7 +99,7 @@ struct vmm_virtio_mmio_queue {
 
 /* What a kind wants of the common part. */
 struct vmm_virtio_config {
-    struct vmm_memory *memory;
+    const struct vmm_guest_memory *memory;
     struct vmm_ioapic *ioapic;
     /* Pin of the I/O APIC. */
     unsigned int pin;

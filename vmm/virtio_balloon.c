@@ -76,8 +76,8 @@ static void release(struct vmm_virtio_balloon *balloon, void *host,
     if (madvise((void *)start, end - start, MADV_REMOVE) < 0) {
         madvise((void *)start, end - start, MADV_DONTNEED);
     }
-    vmm_memory_wrote(balloon->device.guest.memory, (const void *)start,
-                     end - start);
+    vmm_guest_memory_wrote(balloon->device.guest.memory, (const void *)start,
+                           end - start);
 }
 
 static void inflate(struct vmm_virtio_balloon *balloon,
@@ -89,7 +89,7 @@ static void inflate(struct vmm_virtio_balloon *balloon,
          at += 4) {
         uint64_t gpa = (uint64_t)vmm_get_le32(number) << PAGE_SHIFT;
         void *host =
-            vmm_memory_at(balloon->device.guest.memory, gpa, PAGE_BYTES);
+            vmm_guest_memory_at(balloon->device.guest.memory, gpa, PAGE_BYTES);
 
         if (host) {
             release(balloon, host, PAGE_BYTES);

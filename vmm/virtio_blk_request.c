@@ -41,7 +41,7 @@ static void give_back(struct vmm_virtio_blk *blk, struct request *request,
                       uint8_t status)
 {
     *request->status = status;
-    vmm_memory_wrote(blk->device.guest.memory, request->status, 1);
+    vmm_guest_memory_wrote(blk->device.guest.memory, request->status, 1);
     vmm_virtio_push(&blk->device, request->queue, request->head,
                     status == STATUS_OK ? request->in_bytes : 1);
     blk->given_back |= 1u << request->queue;
@@ -217,8 +217,8 @@ void vmm_virtio_blk_finish(struct vmm_virtio_blk *blk,
 {
     /* Also what a read that failed has left. */
     for (unsigned int i = 0; io->op == VMM_BLOCK_READ && i < io->n_iov; i++) {
-        vmm_memory_wrote(blk->device.guest.memory, io->iov[i].iov_base,
-                         io->iov[i].iov_len);
+        vmm_guest_memory_wrote(blk->device.guest.memory, io->iov[i].iov_base,
+                               io->iov[i].iov_len);
     }
     give_back(blk, (struct request *)(void *)io,
               io->result < 0 ? STATUS_IOERR : STATUS_OK);

@@ -63,7 +63,7 @@ static int enter_indirect(struct walk *walk,
         return gw_error_set(errp, -EBADMSG, "an indirect table of %u bytes",
                             d->length);
     }
-    walk->table = vmm_memory_at(guest->memory, d->address, d->length);
+    walk->table = vmm_guest_memory_at(guest->memory, d->address, d->length);
     if (!walk->table) {
         return gw_error_set(errp, -EBADMSG,
                             "an indirect table at 0x%llx is not in guest RAM",
@@ -81,7 +81,7 @@ static int add_part(struct walk *walk, const struct vmm_virtio_guest *guest,
     struct vmm_virtio_chain *chain = walk->chain;
     uint64_t sum = (uint64_t)chain->out_bytes + chain->in_bytes + d->length;
     unsigned int n = chain->n_out + chain->n_in;
-    void *host = vmm_memory_at(guest->memory, d->address, d->length);
+    void *host = vmm_guest_memory_at(guest->memory, d->address, d->length);
 
     if (n == VMM_VIRTIO_CHAIN_MAX) {
         return gw_error_set(errp, -EBADMSG, "a chain of more than %d parts",
@@ -199,8 +199,8 @@ size_t vmm_virtio_chain_read(const struct vmm_virtio_chain *chain,
 }
 
 size_t vmm_virtio_chain_write(const struct vmm_virtio_chain *chain,
-                              struct vmm_memory *memory, size_t offset,
-                              const void *data, size_t size)
+                              const struct vmm_guest_memory *memory,
+                              size_t offset, const void *data, size_t size)
 {
     const uint8_t *from = data;
     size_t done = 0;
@@ -212,7 +212,7 @@ size_t vmm_virtio_chain_write(const struct vmm_virtio_chain *chain,
 
         if (n > 0) {
             memcpy(to + offset, from + done, n);
-            vmm_memory_wrote(memory, to + offset, n);
+            vmm_guest_memory_wrote(memory, to + offset, n);
             done += n;
             offset = 0;
         }

@@ -27,18 +27,18 @@ vmm_virtio_element_head(const uint8_t element[VMM_VIRTIO_ELEMENT_BYTES])
 }
 
 static void encode_parts(const struct iovec *parts, unsigned int n,
-                         const struct vmm_memory *memory, uint8_t *addresses,
-                         uint8_t *pairs)
+                         const struct vmm_guest_memory *memory,
+                         uint8_t *addresses, uint8_t *pairs)
 {
     for (unsigned int i = 0; i < n; i++) {
         vmm_put_le64(addresses + 8 * (size_t)i,
-                     vmm_memory_gpa(memory, parts[i].iov_base));
+                     vmm_guest_memory_gpa(memory, parts[i].iov_base));
         vmm_put_le64(pairs + 16 * (size_t)i + 8, parts[i].iov_len);
     }
 }
 
 void vmm_virtio_element_encode(const struct vmm_virtio_chain *chain,
-                               const struct vmm_memory *memory,
+                               const struct vmm_guest_memory *memory,
                                uint8_t ret_element[VMM_VIRTIO_ELEMENT_BYTES])
 {
     memset(ret_element, 0, VMM_VIRTIO_ELEMENT_BYTES);

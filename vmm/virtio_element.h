@@ -16,7 +16,7 @@ uint16_t
 vmm_virtio_element_head(const uint8_t element[VMM_VIRTIO_ELEMENT_BYTES]);
 
 void vmm_virtio_element_encode(const struct vmm_virtio_chain *chain,
-                               const struct vmm_memory *memory,
+                               const struct vmm_guest_memory *memory,
                                uint8_t ret_element[VMM_VIRTIO_ELEMENT_BYTES]);
 
 #endif

@@ -52,7 +52,7 @@ static void store16(const struct vmm_virtio_guest *guest, uint8_t *to,
                     uint16_t value)
 {
     __atomic_store_n((uint16_t *)(void *)to, value, __ATOMIC_RELEASE);
-    vmm_memory_wrote(guest->memory, to, sizeof(value));
+    vmm_guest_memory_wrote(guest->memory, to, sizeof(value));
 }
 
 /*
@@ -178,7 +178,7 @@ int vmm_virtio_queue_fill(struct vmm_virtio_queue *queue,
     entry = used + RING_ENTRIES + USED_ENTRY_BYTES * (index % queue->num);
     vmm_put_le32(entry, head);
     vmm_put_le32(entry + 4, written);
-    vmm_memory_wrote(guest->memory, entry, USED_ENTRY_BYTES);
+    vmm_guest_memory_wrote(guest->memory, entry, USED_ENTRY_BYTES);
     return 0;
 }
 

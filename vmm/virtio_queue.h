@@ -19,7 +19,7 @@
 
 #include <godwit/error.h>
 
-#include "memory.h"
+#include "guest_memory.h"
 
 /* The most queues of a device, entries of a queue, and parts of a chain. */
 #define VMM_VIRTIO_QUEUES_MAX 1024
@@ -66,7 +66,7 @@ struct vmm_virtio_queue {
 
 /* What a queue needs to know of its device. */
 struct vmm_virtio_guest {
-    struct vmm_memory *memory;
+    const struct vmm_guest_memory *memory;
     /* Negotiated feature bits. */
     uint64_t features;
 };
@@ -77,12 +77,12 @@ static inline bool vmm_virtio_guest_has(const struct vmm_virtio_guest *guest,
     return guest->features & VMM_VIRTIO_BIT(feature);
 }
 
-/* As vmm_memory_at, for an address that is a multiple of `align`. */
+/* As vmm_guest_memory_at, for an address that is a multiple of `align`. */
 static inline uint8_t *vmm_virtio_guest_at(const struct vmm_virtio_guest *guest,
                                            uint64_t gpa, uint64_t bytes,
                                            unsigned int align)
 {
-    return gpa % align ? NULL : vmm_memory_at(guest->memory, gpa, bytes);
+    return gpa % align ? NULL : vmm_guest_memory_at(guest->memory, gpa, bytes);
 }
 
 /* A chain of descriptors: what the guest sends, then room for the answer. */
@@ -177,7 +177,7 @@ int vmm_virtio_queue_restore(struct vmm_virtio_queue *queue,
 size_t vmm_virtio_chain_read(const struct vmm_virtio_chain *chain,
                              size_t offset, void *data, size_t size);
 size_t vmm_virtio_chain_write(const struct vmm_virtio_chain *chain,
-                              struct vmm_memory *memory, size_t offset,
-                              const void *data, size_t size);
+                              const struct vmm_guest_memory *memory,
+                              size_t offset, const void *data, size_t size);
 
 #endif

@@ -38,7 +38,7 @@ struct vmm_virtio_set {
 
 /* Where the devices find guest RAM, and whom they interrupt. */
 struct vmm_virtio_place {
-    struct vmm_memory *memory;
+    const struct vmm_guest_memory *memory;
     struct vmm_ioapic *ioapic;
     /* Pin of slot 0; the others follow. */
     unsigned int first_pin;

@@ -29,6 +29,7 @@
 /* The target's device; made once, in its own object. */
 struct fuzz_virtio {
     struct vmm_memory memory;
+    struct vmm_guest_memory guest_memory;
     struct vmm_ioapic ioapic;
     struct vmm_virtio *device;
     const struct gw_vmstate *vmstate;
@@ -62,8 +63,9 @@ fuzz_virtio_host(struct fuzz_virtio *fuzz, bool legacy)
     struct vmm_memory_config memory = {.bytes = FUZZ_RAM_BYTES};
 
     FUZZ_ASSERT(vmm_memory_init(&fuzz->memory, &memory, NULL) == 0);
+    vmm_guest_memory_init(&fuzz->guest_memory, &fuzz->memory, NULL);
     vmm_ioapic_init(&fuzz->ioapic, &fuzz_ioapic_ops, NULL);
-    return (struct vmm_virtio_config){.memory = &fuzz->memory,
+    return (struct vmm_virtio_config){.memory = &fuzz->guest_memory,
                                       .ioapic = &fuzz->ioapic,
                                       .pin = 12,
                                       .legacy = legacy};

@@ -67,36 +67,6 @@ static void test_memory__flags_say_how_it_is_backed(void **state)
     vmm_memory_deinit(&memory);
 }
 
-/* The memory slots of the reference, 1.2, for 128 MiB and 128 KiB. */
-static void test_firmware__lies_over_guest_ram(void **state)
-{
-    struct vmm_memory_range ranges[VMM_FIRMWARE_RANGES];
-    struct vmm_firmware firmware;
-    struct vmm_memory memory;
-
-    init_memory(&memory, 128 << 20, false);
-    assert_int_equal(vmm_firmware_init(&firmware, 0x20000, NULL), 0);
-    assert_int_equal(vmm_firmware_ranges(&firmware, &memory, ranges), 4);
-    assert_int_equal(ranges[0].gpa, 0);
-    assert_int_equal(ranges[0].bytes, 0xe0000);
-    assert_int_equal(ranges[1].gpa, 0xe0000);
-    assert_int_equal(ranges[1].bytes, 0x20000);
-    assert_ptr_equal(ranges[1].host, firmware.host);
-    assert_int_equal(ranges[2].gpa, 0x100000);
-    assert_int_equal(ranges[2].bytes, (128 << 20) - 0x100000);
-    assert_ptr_equal(ranges[2].host, memory.host + 0x100000);
-    assert_int_equal(ranges[3].gpa, 0xfffe0000);
-    assert_int_equal(ranges[3].bytes, 0x20000);
-    vmm_memory_deinit(&memory);
-    init_memory(&memory, 5ull << 30, false);
-    assert_int_equal(vmm_firmware_ranges(&firmware, &memory, ranges), 5);
-    assert_int_equal(ranges[4].gpa, 0x100000000);
-    vmm_firmware_deinit(&firmware);
-    assert_int_equal(vmm_firmware_ranges(&firmware, &memory, ranges), 2);
-    assert_int_equal(ranges[0].bytes, 0xc0000000);
-    vmm_memory_deinit(&memory);
-}
-
 static int boot_beat(struct vmm_memory *memory, const char *cmdline,
                      struct vmm_boot *ret_boot, struct gw_error **errp)
 {
@@ -354,8 +324,6 @@ static void test_firmware__is_loaded_if_it_fits(void **state)
     VMM_AUTO_CONTENTS struct vmm_contents file = {0};
     struct gw_error *error = NULL;
     struct vmm_firmware firmware;
-    struct vmm_memory memory;
-    uint64_t bytes;
 
     make_file(path, 0x10000);
     assert_int_equal(vmm_firmware_init(&firmware, 0x20000, NULL), 0);
@@ -369,20 +337,6 @@ static void test_firmware__is_loaded_if_it_fits(void **state)
     assert_int_equal(vmm_firmware_init(&firmware, 0x10000, NULL), 0);
     assert_int_equal(vmm_firmware_load(&firmware, path, &file, NULL), 0);
     assert_memory_equal(firmware.host, "initrd", 6);
-    /* What a guest's address is: RAM, firmware twice, nothing. */
-    init_memory(&memory, 2 << 20, false);
-    assert_ptr_equal(vmm_firmware_at(&firmware, &memory, 0xeffff, &bytes),
-                     memory.host + 0xeffff);
-    assert_int_equal(bytes, 1);
-    assert_ptr_equal(vmm_firmware_at(&firmware, &memory, 0xf0000, &bytes),
-                     firmware.host);
-    assert_int_equal(bytes, 0x10000);
-    assert_ptr_equal(vmm_firmware_at(&firmware, &memory, 0xffffffff, &bytes),
-                     firmware.host + 0xffff);
-    assert_int_equal(bytes, 1);
-    assert_null(vmm_firmware_at(&firmware, &memory, 2 << 20, &bytes));
-    assert_null(vmm_firmware_at(&firmware, &memory, UINT64_MAX, &bytes));
-    vmm_memory_deinit(&memory);
     vmm_firmware_deinit(&firmware);
     unlink(path);
 }
@@ -482,7 +436,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory__goes_on_at_4_gib),
         cmocka_unit_test(test_memory__flags_say_how_it_is_backed),
-        cmocka_unit_test(test_firmware__lies_over_guest_ram),
         cmocka_unit_test(test_boot__beat_and_its_start_info),
         cmocka_unit_test(test_boot__linux_with_acpi_and_initrd),
         cmocka_unit_test(test_boot__what_does_not_fit_is_refused),

@@ -57,7 +57,7 @@ static void add_balloon(struct vmm_machine *machine)
 {
     struct vmm_virtio_options options = {
         .n_devices = 1, .devices = {{.kind = VMM_VIRTIO_BALLOON, .slot = -1}}};
-    struct vmm_virtio_place place = {.memory = &machine->memory,
+    struct vmm_virtio_place place = {.memory = &machine->guest_memory,
                                      .ioapic = &machine->ioapic,
                                      .first_pin = 16};
 
@@ -74,6 +74,7 @@ static int set_up(void **state)
     machine->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     machine->gw = gw_machine_new("box", &machine_ops, w);
     assert_int_equal(vmm_memory_init(&machine->memory, &memory, NULL), 0);
+    vmm_guest_memory_init(&machine->guest_memory, &machine->memory, NULL);
     vmm_ioapic_init(&machine->ioapic, &ioapic_ops, w);
     w->control = gw_control_new(machine->gw, NULL, NULL);
     assert_int_equal(vmm_monitor_commands_add(machine, w->control, NULL), 0);

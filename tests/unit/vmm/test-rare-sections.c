@@ -168,7 +168,7 @@ static void test_rare__elements(void **state)
                                                      &device->guest, 3 * i,
                                                      &device->chain, NULL),
                          0);
-        vmm_virtio_element_encode(&device->chain, &bench->driver.memory,
+        vmm_virtio_element_encode(&device->chain, &bench->driver.guest_memory,
                                   element);
         assert_memory_equal(element,
                             section + first + (1u - i) * (1 + sizeof(element)),

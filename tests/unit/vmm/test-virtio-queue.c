@@ -21,7 +21,7 @@ static int set_up(void **state)
     assert_non_null(bench);
     driver_init(&bench->driver, false);
     bench->driver.num = ENTRIES;
-    bench->guest.memory = &bench->driver.memory;
+    bench->guest.memory = &bench->driver.guest_memory;
     bench->guest.features = VMM_VIRTIO_BIT(VMM_VIRTIO_F_INDIRECT);
     bench->queue = (struct vmm_virtio_queue){.num = ENTRIES,
                                              .default_num = ENTRIES,
@@ -88,9 +88,9 @@ static void test_queue__chain_is_taken_and_given_back(void **state)
     assert_int_equal(bench->chain.in_bytes, 100);
     assert_int_equal(vmm_virtio_chain_read(&bench->chain, 3, text, 8), 3);
     assert_string_equal(text, "def");
-    assert_int_equal(
-        vmm_virtio_chain_write(&bench->chain, &driver->memory, 98, "xyz", 3),
-        2);
+    assert_int_equal(vmm_virtio_chain_write(
+                         &bench->chain, &driver->guest_memory, 98, "xyz", 3),
+                     2);
     assert_memory_equal(ram(driver, DATA_AT + 0x1000 + 98), "xy", 3);
     assert_int_equal(bench->queue.n_in_flight, 1);
     assert_int_equal(pop(bench, NULL), 0);

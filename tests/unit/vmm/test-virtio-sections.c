@@ -24,6 +24,7 @@
 /* All kinds, and what they need of the host. */
 struct bench {
     struct vmm_memory memory;
+    struct vmm_guest_memory guest_memory;
     struct vmm_ioapic ioapic;
     char folder[64];
     char disk[96];
@@ -78,6 +79,7 @@ static void prepare_host(struct bench *bench)
     fclose(disk);
     listen_on(bench);
     assert_int_equal(vmm_memory_init(&bench->memory, &memory, NULL), 0);
+    vmm_guest_memory_init(&bench->guest_memory, &bench->memory, NULL);
     vmm_ioapic_init(&bench->ioapic, &driver_ioapic_ops, NULL);
 }
 
@@ -85,8 +87,9 @@ static void prepare_host(struct bench *bench)
 static struct bench *new_bench(bool legacy)
 {
     struct bench *bench = calloc(1, sizeof(*bench));
-    struct vmm_virtio_config common = {
-        .memory = &bench->memory, .ioapic = &bench->ioapic, .legacy = legacy};
+    struct vmm_virtio_config common = {.memory = &bench->guest_memory,
+                                       .ioapic = &bench->ioapic,
+                                       .legacy = legacy};
     struct vmm_virtio_blk_config blk = {.virtio = common, .n_queues = 1};
     struct vmm_virtio_net_config net = {
         .virtio = common,
@@ -142,8 +145,8 @@ static void settle_rings(struct vmm_virtio *device)
         if (!vmm_virtio_queue_is_ready(queue)) {
             continue;
         }
-        avail = vmm_memory_at(device->guest.memory, queue->avail, 4);
-        used = vmm_memory_at(device->guest.memory, queue->used, 4);
+        avail = vmm_guest_memory_at(device->guest.memory, queue->avail, 4);
+        used = vmm_guest_memory_at(device->guest.memory, queue->used, 4);
         assert_non_null(avail);
         assert_non_null(used);
         vmm_put_le16(avail + 2, queue->last_avail);

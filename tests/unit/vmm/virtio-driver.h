@@ -24,6 +24,7 @@
 
 struct driver {
     struct vmm_memory memory;
+    struct vmm_guest_memory guest_memory;
     struct vmm_ioapic ioapic;
     struct vmm_virtio *device;
     uint32_t num;
@@ -53,10 +54,11 @@ static inline struct vmm_virtio_config driver_init(struct driver *driver,
 
     memset(driver, 0, sizeof(*driver));
     assert_int_equal(vmm_memory_init(&driver->memory, &memory, NULL), 0);
+    vmm_guest_memory_init(&driver->guest_memory, &driver->memory, NULL);
     vmm_ioapic_init(&driver->ioapic, &driver_ioapic_ops, driver);
     /* An edge pin, so that each rise is a message. */
     driver->ioapic.state.entries[PIN] = 0x40;
-    return (struct vmm_virtio_config){.memory = &driver->memory,
+    return (struct vmm_virtio_config){.memory = &driver->guest_memory,
                                       .ioapic = &driver->ioapic,
                                       .pin = PIN,
                                       .legacy = legacy};

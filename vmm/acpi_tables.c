@@ -48,6 +48,8 @@
 #define ARCH_NO_VGA (1u << 2)
 #define ARCH_NO_CMOS_CLOCK (1u << 5)
 
+#define PAGE_BYTES 4096u
+#define ROOM_FOR_QEMU 1024u
 #define LOCAL_APIC_BASE 0xfee00000u
 
 static const char oem_id[6] = {'G', 'O', 'D', 'W', 'I', 'T'};
@@ -80,30 +82,15 @@ static size_t begin_table(struct vmm_aml *out, const char signature[4],
     return at;
 }
 
-static uint8_t sum_of(const uint8_t *bytes, size_t n)
-{
-    uint8_t sum = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        sum = (uint8_t)(sum + bytes[i]);
-    }
-    return sum;
-}
-
-/* The length and, for a table whose pointers nobody fixes, the sum. */
-static void end_table(struct vmm_aml *out, size_t at, bool is_final)
+/* The length; the script adds the sum. */
+static void end_table(struct vmm_aml *out, size_t at)
 {
     static const uint8_t zeros[16];
-    size_t bytes = out->size - at;
 
     if (out->overflow) {
         return;
     }
-    vmm_put_le32(out->bytes + at + HEADER_LENGTH, (uint32_t)bytes);
-    if (is_final) {
-        out->bytes[at + HEADER_SUM] =
-            (uint8_t)(0 - sum_of(out->bytes + at, bytes));
-    }
+    vmm_put_le32(out->bytes + at + HEADER_LENGTH, (uint32_t)(out->size - at));
     /* The next one begins at a multiple of 16. */
     vmm_aml_put(out, zeros, -out->size & 15);
 }
@@ -238,7 +225,7 @@ static void put_dsdt(struct vmm_aml *out, const struct vmm_acpi_config *config)
     }
     vmm_aml_end(out, scope);
     put_power_off(out);
-    end_table(out, table, true);
+    end_table(out, table);
 }
 
 /* ---- FADT, MADT, XSDT ---- */
@@ -272,7 +259,7 @@ static void put_fadt(struct vmm_aml *out, const struct vmm_acpi_config *config,
     put_register(body + FADT_SLEEP_CONTROL, VMM_POWER_BASE + VMM_POWER_SLEEP);
     put_register(body + FADT_SLEEP_STATUS, VMM_POWER_BASE + VMM_POWER_STATUS);
     vmm_aml_put(out, body + HEADER_BYTES, sizeof(body) - HEADER_BYTES);
-    end_table(out, table, false);
+    end_table(out, table);
 }
 
 static void put_madt(struct vmm_aml *out, const struct vmm_acpi_config *config)
@@ -294,7 +281,7 @@ static void put_madt(struct vmm_aml *out, const struct vmm_acpi_config *config)
     vmm_put_le32(ioapic + 4, (uint32_t)VMM_IOAPIC_BASE);
     vmm_aml_put(out, ioapic, sizeof(ioapic));
     vmm_aml_put(out, nmi, sizeof(nmi));
-    end_table(out, table, true);
+    end_table(out, table);
 }
 
 static void put_xsdt(struct vmm_aml *out, const struct layout *layout)
@@ -305,7 +292,7 @@ static void put_xsdt(struct vmm_aml *out, const struct layout *layout)
     vmm_put_le64(pointers, layout->fadt);
     vmm_put_le64(pointers + 8, layout->madt);
     vmm_aml_put(out, pointers, sizeof(pointers));
-    end_table(out, table, false);
+    end_table(out, table);
 }
 
 static void put_rsdp(struct vmm_aml *out, const struct layout *layout)
@@ -363,25 +350,50 @@ static void put_checksum(struct vmm_aml *out, const char *file, uint64_t offset,
     vmm_put_le32(entry + VMM_LOADER_SUM_BYTES, (uint32_t)bytes);
 }
 
-/* Eleven commands: they fit the blob, which has room for 512. */
-static void put_script(struct vmm_aml *out, const struct layout *layout)
-{
-    static const char tables[] = "etc/acpi/tables";
-    static const char rsdp[] = "etc/acpi/rsdp";
+#define TABLES_FILE "etc/acpi/tables"
+#define RSDP_FILE "etc/acpi/rsdp"
 
-    put_allocate(out, rsdp, 16, VMM_LOADER_ZONE_FSEG);
-    put_allocate(out, tables, 64, VMM_LOADER_ZONE_HIGH);
-    put_pointer(out, tables, layout->fadt + FADT_DSDT, 4, tables);
-    put_pointer(out, tables, layout->fadt + FADT_X_DSDT, 8, tables);
-    put_checksum(out, tables, layout->fadt + HEADER_SUM, layout->fadt,
-                 FADT_BYTES);
-    put_pointer(out, tables, layout->xsdt + HEADER_BYTES, 8, tables);
-    put_pointer(out, tables, layout->xsdt + HEADER_BYTES + 8, 8, tables);
-    put_checksum(out, tables, layout->xsdt + HEADER_SUM, layout->xsdt,
-                 HEADER_BYTES + 16);
-    put_pointer(out, rsdp, 24, 8, tables);
-    put_checksum(out, rsdp, 8, 0, RSDP_V1_BYTES);
-    put_checksum(out, rsdp, 32, 0, RSDP_BYTES);
+/* The sum of a whole table, once all in it is final. */
+static void put_table_sum(struct vmm_aml *out, const struct vmm_aml *tables,
+                          uint64_t table)
+{
+    put_checksum(out, TABLES_FILE, table + HEADER_SUM, table,
+                 vmm_get_le32(tables->bytes + table + HEADER_LENGTH));
+}
+
+/*
+ * Thirteen commands, as QEMU's; they fit the blob, which has room for 512.
+ *
+ * A guest that goes to QEMU takes the blobs along. When it is reset there, QEMU
+ * puts its own contents back, but leaves the sizes that came: a shorter script
+ * would cut QEMU's off before it makes the root pointer.
+ */
+static void put_script(struct vmm_aml *out, const struct vmm_aml *tables,
+                       const struct layout *layout)
+{
+    put_allocate(out, RSDP_FILE, 16, VMM_LOADER_ZONE_FSEG);
+    put_allocate(out, TABLES_FILE, 64, VMM_LOADER_ZONE_HIGH);
+    put_table_sum(out, tables, layout->dsdt);
+    put_pointer(out, TABLES_FILE, layout->fadt + FADT_DSDT, 4, TABLES_FILE);
+    put_pointer(out, TABLES_FILE, layout->fadt + FADT_X_DSDT, 8, TABLES_FILE);
+    put_table_sum(out, tables, layout->fadt);
+    put_table_sum(out, tables, layout->madt);
+    put_pointer(out, TABLES_FILE, layout->xsdt + HEADER_BYTES, 8, TABLES_FILE);
+    put_pointer(out, TABLES_FILE, layout->xsdt + HEADER_BYTES + 8, 8,
+                TABLES_FILE);
+    put_table_sum(out, tables, layout->xsdt);
+    put_checksum(out, RSDP_FILE, 8, 0, RSDP_V1_BYTES);
+    put_pointer(out, RSDP_FILE, 24, 8, TABLES_FILE);
+    put_checksum(out, RSDP_FILE, 32, 0, RSDP_BYTES);
+}
+
+/* Room behind our tables for QEMU's longer ones, for the same reason. */
+static void pad_tables(struct vmm_aml *tables)
+{
+    static const uint8_t zeros[PAGE_BYTES];
+
+    vmm_aml_put(tables, zeros, ROOM_FOR_QEMU);
+    vmm_aml_put(tables, zeros, -tables->size & (PAGE_BYTES - 1));
 }
 
 int vmm_acpi_build(struct vmm_acpi *acpi, const struct vmm_acpi_config *config,
@@ -402,7 +414,10 @@ int vmm_acpi_build(struct vmm_acpi *acpi, const struct vmm_acpi_config *config,
     layout.xsdt = out[VMM_ACPI_TABLES].size;
     put_xsdt(&out[VMM_ACPI_TABLES], &layout);
     put_rsdp(&out[VMM_ACPI_RSDP], &layout);
-    put_script(&out[VMM_ACPI_LOADER], &layout);
+    if (!out[VMM_ACPI_TABLES].overflow) {
+        put_script(&out[VMM_ACPI_LOADER], &out[VMM_ACPI_TABLES], &layout);
+        pad_tables(&out[VMM_ACPI_TABLES]);
+    }
     for (size_t i = 0; i < VMM_ACPI_BLOBS; i++) {
         if (out[i].overflow) {
             return gw_error_set(errp, -EOVERFLOW, "%s has no room",

@@ -64,8 +64,9 @@ class Beat(QemuProcess):
             "-chardev", f"socket,id=com,path={self.serial}",
             "-serial", "chardev:com",
             "-qmp", f"unix:{self.socket},server=on,wait=off", *more]
-        if incoming:
-            self.line += ["-incoming", "defer"]
+        # One that ends at once must not have ended before it is looked at.
+        self.incoming = incoming
+        self.line += ["-incoming", "defer"] if incoming else ["-S"]
         self.text = ""
         self.listener = None
         self.console = None
@@ -85,6 +86,8 @@ class Beat(QemuProcess):
         self.console = self.listener.accept()[0]
         threading.Thread(target=self.read, daemon=True).start()
         super().connect()
+        if not self.incoming:
+            self.qmp.command("cont")
 
     def kill(self):
         super().kill()

@@ -77,8 +77,23 @@ static int add_e820(struct vmm_fw_cfg *fw_cfg, const struct vmm_memory *memory,
         put_e820(table, &n, VMM_HIGH_RAM_START, memory->bytes - low_end,
                  VMM_MAP_RAM);
     }
-    return vmm_fw_cfg_add_file(fw_cfg, "etc/e820", table, n * E820_BYTES, NULL,
-                               errp);
+    return vmm_fw_cfg_add_file(fw_cfg, "etc/e820", table, n * E820_BYTES, errp);
+}
+
+/*
+ * What else QEMU has, so that keys are the same: no disk geometries, SeaBIOS
+ * waits for ever if nothing boots, no device tree (QEMU has one for UEFI).
+ */
+static int add_small_files(struct vmm_fw_cfg *fw_cfg, struct gw_error **errp)
+{
+    static const uint8_t for_ever[4] = {0xff, 0xff, 0xff, 0xff};
+    int r = vmm_fw_cfg_add_file(fw_cfg, "bios-geometry", "", 0, errp);
+
+    if (r == 0) {
+        r = vmm_fw_cfg_add_file(fw_cfg, "etc/boot-fail-wait", for_ever,
+                                sizeof(for_ever), errp);
+    }
+    return r < 0 ? r : vmm_fw_cfg_add_file(fw_cfg, "etc/fdt", "", 0, errp);
 }
 
 int vmm_boot_firmware_basics(struct vmm_fw_cfg *fw_cfg,
@@ -100,7 +115,10 @@ int vmm_boot_firmware_basics(struct vmm_fw_cfg *fw_cfg,
         return r;
     }
     r = vmm_fw_cfg_add_u32(fw_cfg, VMM_FW_CFG_IRQ0_OVERRIDE, 1, errp);
-    return r < 0 ? r : add_e820(fw_cfg, memory, errp);
+    if (r == 0) {
+        r = add_e820(fw_cfg, memory, errp);
+    }
+    return r < 0 ? r : add_small_files(fw_cfg, errp);
 }
 
 static int add_initrd(struct vmm_fw_cfg *fw_cfg,
@@ -217,16 +235,28 @@ static int add_kernel(struct vmm_fw_cfg *fw_cfg,
 /* Its name is QEMU's, by which SeaBIOS finds it in the order to boot from. */
 #define OPTION_ROM "genroms/linuxboot_dma.bin"
 
-int vmm_boot_firmware_option_rom(struct vmm_fw_cfg *fw_cfg,
-                                 struct gw_error **errp)
+int vmm_boot_firmware_files(struct vmm_fw_cfg *fw_cfg,
+                            const struct vmm_boot_firmware *config,
+                            bool option_roms, struct gw_error **errp)
 {
     static const char order[] = "/rom@" OPTION_ROM;
-    int r = vmm_fw_cfg_add_file(fw_cfg, "bootorder", (const uint8_t *)order,
-                                sizeof(order), NULL, errp);
+    bool is_linux = false;
+    int r = vmm_linux_probe(&config->files->kernel, &is_linux, errp);
 
+    if (r < 0) {
+        return gw_error_prefix(errp, r, "kernel '%s'", config->kernel);
+    }
+    if (is_linux) {
+        vmm_fw_cfg_add_file_contents(fw_cfg, "etc/boot/kernel", config->kernel,
+                                     &config->files->kernel);
+    }
+    if (!is_linux || !option_roms) {
+        return vmm_fw_cfg_add_file(fw_cfg, "bootorder", "", 0, errp);
+    }
+    r = vmm_fw_cfg_add_file(fw_cfg, "bootorder", order, sizeof(order), errp);
     return r < 0 ? r
                  : vmm_fw_cfg_add_file(fw_cfg, OPTION_ROM, gw_linuxboot_rom,
-                                       gw_linuxboot_rom_size, NULL, errp);
+                                       gw_linuxboot_rom_size, errp);
 }
 
 int vmm_boot_firmware_kernel(struct vmm_fw_cfg *fw_cfg,

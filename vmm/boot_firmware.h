@@ -21,19 +21,22 @@ struct vmm_boot_firmware {
     const char *cmdline;
 };
 
-/* Items that each firmware needs: RAM, CPUs, the memory map. */
+/* Items of each machine: RAM, CPUs, the memory map. */
 int vmm_boot_firmware_basics(struct vmm_fw_cfg *fw_cfg,
                              const struct vmm_memory *memory,
                              unsigned int n_cpus, struct gw_error **errp)
     GW_MUST_CHECK;
 
 /*
- * Files for SeaBIOS, which alone starts no kernel: an option ROM that does
- * (guest/linuxboot/), and the order to boot from, which has that first. qboot
- * ignores both.
+ * Files of a machine with a kernel, which may be none: the kernel as a whole
+ * and, for SeaBIOS, which alone starts no kernel, an option ROM that does
+ * (guest/linuxboot/); and the order to boot from. qboot wants none of them. Of
+ * config only the kernel counts.
  */
-int vmm_boot_firmware_option_rom(struct vmm_fw_cfg *fw_cfg,
-                                 struct gw_error **errp) GW_MUST_CHECK;
+int vmm_boot_firmware_files(struct vmm_fw_cfg *fw_cfg,
+                            const struct vmm_boot_firmware *config,
+                            bool option_roms, struct gw_error **errp)
+    GW_MUST_CHECK;
 
 /* Items of the kernel, once. */
 int vmm_boot_firmware_kernel(struct vmm_fw_cfg *fw_cfg,

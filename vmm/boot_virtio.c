@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+#include "options.h"
+
 void vmm_boot_virtio_words(uint32_t slots, char ret_words[VMM_VIRTIO_WORDS_MAX])
 {
     int at = 0;
@@ -18,4 +20,19 @@ void vmm_boot_virtio_words(uint32_t slots, char ret_words[VMM_VIRTIO_WORDS_MAX])
                            VMM_VIRTIO_GSI_PLAIN + slot);
         }
     }
+}
+
+char *vmm_boot_kernel_cmdline(const struct vmm_options *options, uint32_t slots)
+{
+    char devices[VMM_VIRTIO_WORDS_MAX] = "";
+    char *text;
+
+    if (!options->machine.acpi && options->machine.auto_kernel_cmdline) {
+        vmm_boot_virtio_words(slots, devices);
+    }
+    if (asprintf(&text, "%s%s", options->append ? options->append : "",
+                 devices) < 0) {
+        return NULL;
+    }
+    return text;
 }

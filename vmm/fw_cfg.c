@@ -119,6 +119,16 @@ int vmm_fw_cfg_add_u64(struct vmm_fw_cfg *fw_cfg, uint16_t key, uint64_t value,
     return vmm_fw_cfg_add_copy(fw_cfg, key, bytes, sizeof(bytes), errp);
 }
 
+static uint8_t *entry_at(struct vmm_fw_cfg *fw_cfg, unsigned int i)
+{
+    return fw_cfg->directory + 4 + (size_t)i * VMM_FW_CFG_ENTRY;
+}
+
+static const char *name_at(struct vmm_fw_cfg *fw_cfg, unsigned int i)
+{
+    return (const char *)entry_at(fw_cfg, i) + 8;
+}
+
 static void update_directory(struct vmm_fw_cfg *fw_cfg)
 {
     put_be32(fw_cfg->directory, fw_cfg->n_files);
@@ -127,37 +137,68 @@ static void update_directory(struct vmm_fw_cfg *fw_cfg)
             find(fw_cfg, (uint16_t)(VMM_FW_CFG_FILES + i));
 
         if (item) {
-            put_be32(fw_cfg->directory + 4 + (size_t)i * VMM_FW_CFG_ENTRY,
-                     (uint32_t)size_of(item));
+            put_be32(entry_at(fw_cfg, i), (uint32_t)size_of(item));
         }
     }
 }
 
-int vmm_fw_cfg_add_file(struct vmm_fw_cfg *fw_cfg, const char *name,
-                        const uint8_t *bytes, uint64_t size,
-                        const uint64_t *size_at, struct gw_error **errp)
+/* Entries from `from` on have the keys of their places. */
+static void number_entries(struct vmm_fw_cfg *fw_cfg, unsigned int from)
 {
-    uint16_t key = (uint16_t)(VMM_FW_CFG_FILES + fw_cfg->n_files);
-    uint8_t *entry =
-        fw_cfg->directory + 4 + (size_t)fw_cfg->n_files * VMM_FW_CFG_ENTRY;
-    int r = 0;
+    for (unsigned int i = from; i < fw_cfg->n_files; i++) {
+        uint16_t key = (uint16_t)(VMM_FW_CFG_FILES + i);
+
+        entry_at(fw_cfg, i)[4] = (uint8_t)(key >> 8);
+        entry_at(fw_cfg, i)[5] = (uint8_t)key;
+    }
+}
+
+/* The key of a new file; those behind it move. */
+static uint16_t insert_name(struct vmm_fw_cfg *fw_cfg, const char *name)
+{
+    unsigned int at = 0;
+    uint16_t key;
 
     assert(fw_cfg->n_files < VMM_FW_CFG_MAX_FILES &&
            strlen(name) < VMM_FW_CFG_NAME);
-    if (size_at) {
-        vmm_fw_cfg_add(fw_cfg, key, bytes, 0);
-        fw_cfg->items[fw_cfg->n_items - 1].size_at = size_at;
-    } else {
-        r = vmm_fw_cfg_add_copy(fw_cfg, key, bytes, size, errp);
+    while (at < fw_cfg->n_files && strcmp(name_at(fw_cfg, at), name) < 0) {
+        at++;
     }
-    if (r < 0) {
-        return r;
+    key = (uint16_t)(VMM_FW_CFG_FILES + at);
+    for (unsigned int i = 0; i < fw_cfg->n_items; i++) {
+        if (fw_cfg->items[i].key >= key &&
+            fw_cfg->items[i].key < VMM_FW_CFG_FILES + fw_cfg->n_files) {
+            fw_cfg->items[i].key++;
+        }
     }
-    entry[4] = (uint8_t)(key >> 8);
-    entry[5] = (uint8_t)key;
-    vmm_put_text(entry + 8, name, strlen(name));
+    memmove(entry_at(fw_cfg, at + 1), entry_at(fw_cfg, at),
+            (size_t)(fw_cfg->n_files - at) * VMM_FW_CFG_ENTRY);
+    memset(entry_at(fw_cfg, at), 0, VMM_FW_CFG_ENTRY);
+    vmm_put_text(entry_at(fw_cfg, at) + 8, name, strlen(name));
     fw_cfg->n_files++;
-    return 0;
+    number_entries(fw_cfg, at);
+    return key;
+}
+
+int vmm_fw_cfg_add_file(struct vmm_fw_cfg *fw_cfg, const char *name,
+                        const void *bytes, size_t size, struct gw_error **errp)
+{
+    return vmm_fw_cfg_add_copy(fw_cfg, insert_name(fw_cfg, name), bytes, size,
+                               errp);
+}
+
+void vmm_fw_cfg_add_file_contents(struct vmm_fw_cfg *fw_cfg, const char *name,
+                                  const char *path,
+                                  const struct vmm_contents *contents)
+{
+    vmm_fw_cfg_add_contents(fw_cfg, insert_name(fw_cfg, name), path, contents);
+}
+
+void vmm_fw_cfg_add_blob(struct vmm_fw_cfg *fw_cfg, const char *name,
+                         const uint8_t *bytes, const uint64_t *size_at)
+{
+    vmm_fw_cfg_add(fw_cfg, insert_name(fw_cfg, name), bytes, 0);
+    fw_cfg->items[fw_cfg->n_items - 1].size_at = size_at;
 }
 
 /* ---- the registers ---- */

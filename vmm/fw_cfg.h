@@ -54,7 +54,7 @@ enum vmm_fw_cfg_key {
     VMM_FW_CFG_INVALID = 0xffff,
 };
 
-#define VMM_FW_CFG_MAX_FILES 8u
+#define VMM_FW_CFG_MAX_FILES 10u
 /* Bytes of a file's name, NUL included, and of an entry of the directory. */
 #define VMM_FW_CFG_NAME 56u
 #define VMM_FW_CFG_ENTRY 64u
@@ -150,12 +150,19 @@ int vmm_fw_cfg_add_u64(struct vmm_fw_cfg *fw_cfg, uint16_t key, uint64_t value,
                        struct gw_error **errp) GW_MUST_CHECK;
 
 /*
- * Adds a file: bytes and, if size_at is not NULL, the size are lent until
- * deinit; otherwise the bytes are copied.
+ * Files have names, and keys by the order of these, as in QEMU: a guest that
+ * comes in goes on with the keys that it has read where it began. All are added
+ * before the guest runs. The first adds a copy.
  */
 int vmm_fw_cfg_add_file(struct vmm_fw_cfg *fw_cfg, const char *name,
-                        const uint8_t *bytes, uint64_t size,
-                        const uint64_t *size_at, struct gw_error **errp)
+                        const void *bytes, size_t size, struct gw_error **errp)
     GW_MUST_CHECK;
+/* As vmm_fw_cfg_add_contents; `path` is for messages. */
+void vmm_fw_cfg_add_file_contents(struct vmm_fw_cfg *fw_cfg, const char *name,
+                                  const char *path,
+                                  const struct vmm_contents *contents);
+/* A file whose size may change; all is lent until deinit. */
+void vmm_fw_cfg_add_blob(struct vmm_fw_cfg *fw_cfg, const char *name,
+                         const uint8_t *bytes, const uint64_t *size_at);
 
 #endif

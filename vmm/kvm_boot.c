@@ -10,7 +10,6 @@
 
 #include "beat_elf.h"
 #include "boot.h"
-#include "boot_firmware.h"
 #include "boot_virtio.h"
 #include "machine.h"
 #include "util.h"
@@ -82,26 +81,6 @@ static char *make_beat_cmdline(const struct vmm_kvm *kvm,
     return text;
 }
 
-/*
- * The command line of a kernel that was given: the user's words, and without
- * ACPI those that tell Linux where its virtio devices are.
- */
-static char *make_kernel_cmdline(const struct vmm_kvm *kvm,
-                                 const struct vmm_options *options)
-{
-    char devices[VMM_VIRTIO_WORDS_MAX] = "";
-    char *text;
-
-    if (!options->machine.acpi && options->machine.auto_kernel_cmdline) {
-        vmm_boot_virtio_words(kvm->machine->virtio_slots, devices);
-    }
-    if (asprintf(&text, "%s%s", options->append ? options->append : "",
-                 devices) < 0) {
-        return NULL;
-    }
-    return text;
-}
-
 /* What CPUID 1 says to the guest. */
 static struct vmm_mp_config mp_config(const struct vmm_kvm *kvm)
 {
@@ -120,9 +99,10 @@ static int load_image(struct vmm_kvm *kvm, const struct vmm_options *options,
                       struct vmm_boot *ret_boot, struct gw_error **errp)
 {
     struct vmm_machine *machine = kvm->machine;
-    VMM_AUTO_FREE char *cmdline = options->kernel
-                                      ? make_kernel_cmdline(kvm, options)
-                                      : make_beat_cmdline(kvm, options);
+    VMM_AUTO_FREE char *cmdline =
+        options->kernel
+            ? vmm_boot_kernel_cmdline(options, machine->virtio_slots)
+            : make_beat_cmdline(kvm, options);
     const struct vmm_boot_files *files = &machine->boot_files;
     struct vmm_boot_config config = {
         .image = options->kernel
@@ -161,30 +141,18 @@ static void set_times(struct vmm_kvm *kvm)
     kvm->dirty = true;
 }
 
-/* The vCPUs stay as KVM resets them: the first at the reset vector. */
+/*
+ * The vCPUs stay as KVM resets them: the first at the reset vector. What the
+ * firmware is to start is in fw_cfg.
+ */
 static int boot_firmware(struct vmm_kvm *kvm, const struct vmm_options *options,
                          struct gw_error **errp)
 {
     struct vmm_machine *machine = kvm->machine;
-    VMM_AUTO_FREE char *cmdline = make_kernel_cmdline(kvm, options);
-    struct vmm_boot_firmware config = {.files = &machine->boot_files,
-                                       .kernel = options->kernel,
-                                       .initrd = options->initrd,
-                                       .cmdline = cmdline};
-    int r;
 
-    if (!cmdline) {
-        return gw_error_set_errno(errp, -ENOMEM, "command line");
-    }
-    r = vmm_firmware_load(&machine->firmware, options->bios,
-                          &machine->boot_files.firmware, errp);
-    if (r < 0 || machine->has_kernel_items) {
-        return r;
-    }
     vmm_memory_touched(&machine->memory);
-    machine->has_kernel_items = true;
-    return vmm_boot_firmware_kernel(&machine->fw_cfg, &machine->memory, &config,
-                                    errp);
+    return vmm_firmware_load(&machine->firmware, options->bios,
+                             &machine->boot_files.firmware, errp);
 }
 
 void vmm_kvm_reset(struct vmm_accel *accel)

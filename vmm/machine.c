@@ -281,11 +281,11 @@ static int build(struct vmm_machine *machine, const struct vmm_options *options,
     if (r < 0) {
         return r;
     }
-    r = init_hardware(machine, options, errp);
+    r = vmm_boot_files_open(&machine->boot_files, options, errp);
     if (r < 0) {
         return r;
     }
-    r = vmm_boot_files_open(&machine->boot_files, options, errp);
+    r = init_hardware(machine, options, errp);
     if (r < 0) {
         return r;
     }

@@ -71,8 +71,6 @@ struct vmm_machine {
     uint32_t virtio_slots;
     /* Readable when `end` was set, or the main thread was woken. */
     int end_fd;
-    /* The kernel is among the items of fw_cfg; by starts. */
-    bool has_kernel_items;
     /* Held while the machine is stopped or started: one at a time. */
     pthread_mutex_t switch_lock;
     /* --- guarded by switch_lock --- */

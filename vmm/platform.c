@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 
 #include "boot_firmware.h"
+#include "boot_virtio.h"
 #include "machine.h"
+#include "util.h"
 
 /* QEMU's firmwares: SeaBIOS with ACPI, qboot without. */
 #define FIRMWARE_BYTES_ACPI (128u << 10)
@@ -109,30 +111,49 @@ static int init_acpi(struct vmm_machine *machine, struct gw_error **errp)
     return vmm_acpi_init(&machine->acpi, errp);
 }
 
+static void add_acpi_files(struct vmm_machine *machine)
+{
+    for (size_t i = 0; i < VMM_ACPI_BLOBS && machine->acpi.enabled; i++) {
+        struct vmm_acpi_blob *blob = &machine->acpi.blobs[i];
+
+        vmm_fw_cfg_add_blob(&machine->fw_cfg, blob->file, blob->host,
+                            &blob->size);
+    }
+}
+
+/* What a firmware is to start, be it ours or one that comes in. */
+static int add_kernel(struct vmm_machine *machine,
+                      const struct vmm_options *options, struct gw_error **errp)
+{
+    VMM_AUTO_FREE char *cmdline =
+        vmm_boot_kernel_cmdline(options, machine->virtio_slots);
+    const struct vmm_boot_firmware config = {.files = &machine->boot_files,
+                                             .kernel = options->kernel,
+                                             .initrd = options->initrd,
+                                             .cmdline = cmdline};
+    int r = vmm_boot_firmware_files(&machine->fw_cfg, &config,
+                                    options->machine.option_roms, errp);
+
+    if (r < 0 || !options->bios) {
+        return r;
+    }
+    if (!cmdline) {
+        return gw_error_set_errno(errp, -ENOMEM, "command line");
+    }
+    return vmm_boot_firmware_kernel(&machine->fw_cfg, &machine->memory, &config,
+                                    errp);
+}
+
 static int fill_fw_cfg(struct vmm_machine *machine,
                        const struct vmm_options *options,
                        struct gw_error **errp)
 {
-    static const enum vmm_acpi_blob_index order[] = {
-        VMM_ACPI_RSDP, VMM_ACPI_TABLES, VMM_ACPI_LOADER};
-    int r = 0;
+    int r;
 
-    for (size_t i = 0; i < VMM_ACPI_BLOBS && machine->acpi.enabled && r == 0;
-         i++) {
-        struct vmm_acpi_blob *blob = &machine->acpi.blobs[order[i]];
-
-        r = vmm_fw_cfg_add_file(&machine->fw_cfg, blob->file, blob->host, 0,
-                                &blob->size, errp);
-    }
-    if (r == 0) {
-        r = vmm_boot_firmware_basics(&machine->fw_cfg, &machine->memory,
-                                     machine->n_cpus, errp);
-    }
-    if (r == 0 && options->bios && options->kernel &&
-        options->machine.option_roms) {
-        r = vmm_boot_firmware_option_rom(&machine->fw_cfg, errp);
-    }
-    return r;
+    add_acpi_files(machine);
+    r = vmm_boot_firmware_basics(&machine->fw_cfg, &machine->memory,
+                                 machine->n_cpus, errp);
+    return r < 0 ? r : add_kernel(machine, options, errp);
 }
 
 /* What only a PC has may not be asked for elsewhere. */

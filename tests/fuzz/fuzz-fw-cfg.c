@@ -86,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_ASSERT(ram);
     FUZZ_ASSERT(vmm_fw_cfg_init(&fw_cfg, &acpi, &ops, NULL, NULL) == 0);
     FUZZ_ASSERT(vmm_fw_cfg_add_file(&fw_cfg, "etc/content", content, FILE_BYTES,
-                                    NULL, NULL) == 0);
+                                    NULL) == 0);
     add_cut_file(&fw_cfg);
     for (size_t i = 0; i + STEP_BYTES <= size; i += STEP_BYTES) {
         step(&fw_cfg, data + i);

@@ -56,8 +56,7 @@ static int set_up(void **state)
     assert_int_equal(
         vmm_fw_cfg_init(&guest.fw_cfg, &guest.acpi, &ops, NULL, NULL), 0);
     assert_int_equal(
-        vmm_fw_cfg_add_file(&guest.fw_cfg, "etc/text", text, 10, NULL, NULL),
-        0);
+        vmm_fw_cfg_add_file(&guest.fw_cfg, "etc/text", text, 10, NULL), 0);
     return 0;
 }
 
@@ -360,7 +359,9 @@ static void test_fw_cfg__basics(void **state)
     expect_number(VMM_FW_CFG_CPUS, 3, 2);
     expect_number(VMM_FW_CFG_MAX_CPUS, 3, 2);
     expect_number(VMM_FW_CFG_IRQ0_OVERRIDE, 1, 4);
-    expect_number(33, 0xfeffc000, 8);
+    /* bios-geometry and etc/boot-fail-wait stand before it. */
+    expect_number(33, UINT32_MAX, 4);
+    expect_number(34, 0xfeffc000, 8);
     assert_int_equal(dma(4, 12 + 8, 0), 0);
     assert_int_equal(dma(2, 16, 0x200), 0);
     assert_int_equal(vmm_get_le64(guest.ram + 0x200), 128 << 20);
@@ -369,30 +370,96 @@ static void test_fw_cfg__basics(void **state)
     vmm_memory_deinit(&memory);
 }
 
-/* The order is that of QEMU 10, byte for byte: read from its fw_cfg. */
-static void test_fw_cfg__option_rom(void **state)
+/* Reads the directory, whose files have these names, keys and sizes. */
+static void expect_files(const char *const *names, const uint32_t *sizes,
+                         size_t n)
 {
-    static const char order[31] = "/rom@genroms/linuxboot_dma.bin";
     uint8_t entry[VMM_FW_CFG_ENTRY];
 
-    assert_int_equal(vmm_boot_firmware_option_rom(&guest.fw_cfg, NULL), 0);
-    select_key(33);
+    select_key(VMM_FW_CFG_DIRECTORY);
+    for (unsigned int i = 0; i < 4; i++) {
+        assert_int_equal(read_byte(), i < 3 ? 0 : n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        for (size_t at = 0; at < sizeof(entry); at++) {
+            entry[at] = read_byte();
+        }
+        assert_string_equal((const char *)entry + 8, names[i]);
+        assert_int_equal(entry[0] << 24 | entry[1] << 16 | entry[2] << 8 |
+                             entry[3],
+                         sizes[i]);
+        assert_int_equal(entry[4] << 8 | entry[5], 0x20 + i);
+        assert_int_equal(entry[6] << 8 | entry[7], 0);
+    }
+}
+
+/* A machine with ACPI tables; the first file is the test's own. */
+static void fill(const struct vmm_contents *kernel, bool option_roms)
+{
+    static const uint64_t sizes[] = {36, 1664, 686};
+    struct vmm_memory_config config = {.bytes = 128 << 20};
+    struct vmm_boot_files files = {.kernel = *kernel};
+    struct vmm_boot_firmware firmware = {.files = &files};
+    struct vmm_memory memory;
+
+    vmm_fw_cfg_deinit(&guest.fw_cfg);
+    assert_int_equal(
+        vmm_fw_cfg_init(&guest.fw_cfg, &guest.acpi, &ops, NULL, NULL), 0);
+    vmm_fw_cfg_add_blob(&guest.fw_cfg, "etc/acpi/tables", guest.ram, &sizes[2]);
+    vmm_fw_cfg_add_blob(&guest.fw_cfg, "etc/table-loader", guest.ram,
+                        &sizes[1]);
+    vmm_fw_cfg_add_blob(&guest.fw_cfg, "etc/acpi/rsdp", guest.ram, &sizes[0]);
+    assert_int_equal(vmm_memory_init(&memory, &config, NULL), 0);
+    assert_int_equal(vmm_boot_firmware_basics(&guest.fw_cfg, &memory, 1, NULL),
+                     0);
+    assert_int_equal(
+        vmm_boot_firmware_files(&guest.fw_cfg, &firmware, option_roms, NULL),
+        0);
+    vmm_memory_deinit(&memory);
+}
+
+/*
+ * Names, keys and sizes are what QEMU 10.0.2's fw_cfg has, without a kernel and
+ * with a bzImage, but for etc/fdt, which we leave empty, and what belongs to
+ * the kernel.
+ */
+static void test_fw_cfg__files_are_where_qemu_has_them(void **state)
+{
+    static const char *const without[] = {
+        "bios-geometry",      "bootorder", "etc/acpi/rsdp", "etc/acpi/tables",
+        "etc/boot-fail-wait", "etc/e820",  "etc/fdt",       "etc/table-loader"};
+    static const uint32_t sizes_without[] = {0, 0, 36, 686, 4, 40, 0, 1664};
+    static const char *const with[] = {
+        "bios-geometry",      "bootorder",
+        "etc/acpi/rsdp",      "etc/acpi/tables",
+        "etc/boot-fail-wait", "etc/boot/kernel",
+        "etc/e820",           "etc/fdt",
+        "etc/table-loader",   "genroms/linuxboot_dma.bin"};
+    static const uint32_t sizes_with[] = {0,    31, 36, 686,  4,
+                                          1024, 40, 0,  1664, 512};
+    static const char order[31] = "/rom@genroms/linuxboot_dma.bin";
+    uint8_t image[1024] = {0};
+    struct vmm_contents kernel = {0};
+
+    fill(&kernel, true);
+    expect_files(without, sizes_without, VMM_ARRAY_SIZE(without));
+    /* The magic of a bzImage. */
+    memcpy(image + 0x1fe, "\x55\xaa\0\0HdrS", 8);
+    kernel = vmm_contents_lend(image, sizeof(image));
+    fill(&kernel, true);
+    expect_files(with, sizes_with, VMM_ARRAY_SIZE(with));
+    select_key(0x21);
     for (size_t i = 0; i < sizeof(order); i++) {
         assert_int_equal(read_byte(), order[i]);
     }
-    /* The third entry of the directory: 512 bytes, key 34, its name. */
-    select_key(VMM_FW_CFG_DIRECTORY);
-    for (size_t i = 0; i < 4 + 2 * VMM_FW_CFG_ENTRY; i++) {
-        (void)read_byte();
+    expect_number(0x29, 0xaa55, 2);
+    select_key(0x25);
+    for (size_t i = 0; i < sizeof(image); i++) {
+        assert_int_equal(read_byte(), image[i]);
     }
-    for (size_t i = 0; i < sizeof(entry); i++) {
-        entry[i] = read_byte();
-    }
-    assert_memory_equal(entry, "\0\0\2\0\0\42\0\0", 8);
-    assert_string_equal((const char *)entry + 8, order + strlen("/rom@"));
-    select_key(34);
-    assert_int_equal(read_byte(), 0x55);
-    assert_int_equal(read_byte(), 0xaa);
+    fill(&kernel, false);
+    expect_files(with, (const uint32_t[]){0, 0, 36, 686, 4, 1024, 40, 0, 1664},
+                 VMM_ARRAY_SIZE(with) - 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -411,7 +478,7 @@ int main(void)
         TEST(test_fw_cfg__part_of_a_file),
         TEST(test_fw_cfg__file_that_becomes_shorter),
         TEST(test_fw_cfg__basics),
-        TEST(test_fw_cfg__option_rom),
+        TEST(test_fw_cfg__files_are_where_qemu_has_them),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

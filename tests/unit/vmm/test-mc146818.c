@@ -95,6 +95,19 @@ static void pass_time(struct bench *bench, int64_t until)
     }
 }
 
+/* The rest: month, day, day of the week, hour, minute, second. */
+static void expect_date(const struct vmm_rtc_date *date, int64_t year,
+                        const int rest[6])
+{
+    assert_int_equal(date->year, year);
+    assert_int_equal(date->month, rest[0]);
+    assert_int_equal(date->day, rest[1]);
+    assert_int_equal(date->weekday, rest[2]);
+    assert_int_equal(date->hour, rest[3]);
+    assert_int_equal(date->minute, rest[4]);
+    assert_int_equal(date->second, rest[5]);
+}
+
 /* Each 12 hours and some, over more than a whole era. */
 static void test_rtc__dates_are_those_of_the_c_library(void **state)
 {
@@ -105,13 +118,9 @@ static void test_rtc__dates_are_those_of_the_c_library(void **state)
 
         assert_non_null(gmtime_r(&at, &tm));
         vmm_rtc_date(at, &date);
-        assert_int_equal(date.year, tm.tm_year + 1900);
-        assert_int_equal(date.month, tm.tm_mon + 1);
-        assert_int_equal(date.day, tm.tm_mday);
-        assert_int_equal(date.weekday, tm.tm_wday + 1);
-        assert_int_equal(date.hour, tm.tm_hour);
-        assert_int_equal(date.minute, tm.tm_min);
-        assert_int_equal(date.second, tm.tm_sec);
+        expect_date(&date, tm.tm_year + INT64_C(1900),
+                    (int[]){tm.tm_mon + 1, tm.tm_mday, tm.tm_wday + 1,
+                            tm.tm_hour, tm.tm_min, tm.tm_sec});
         assert_int_equal(vmm_rtc_seconds(&date), at);
     }
 }
@@ -122,21 +131,9 @@ static void test_rtc__dates_at_the_ends_of_time(void **state)
     struct vmm_rtc_date date;
 
     vmm_rtc_date(INT64_MAX, &date);
-    assert_int_equal(date.year, INT64_C(292277026596));
-    assert_int_equal(date.month, 12);
-    assert_int_equal(date.day, 4);
-    assert_int_equal(date.weekday, 1);
-    assert_int_equal(date.hour, 15);
-    assert_int_equal(date.minute, 30);
-    assert_int_equal(date.second, 7);
+    expect_date(&date, INT64_C(292277026596), (int[]){12, 4, 1, 15, 30, 7});
     vmm_rtc_date(INT64_MIN, &date);
-    assert_int_equal(date.year, INT64_C(-292277022657));
-    assert_int_equal(date.month, 1);
-    assert_int_equal(date.day, 27);
-    assert_int_equal(date.weekday, 1);
-    assert_int_equal(date.hour, 8);
-    assert_int_equal(date.minute, 29);
-    assert_int_equal(date.second, 52);
+    expect_date(&date, INT64_C(-292277022657), (int[]){1, 27, 1, 8, 29, 52});
 }
 
 /* Captured: `-rtc base=2024-02-29T23:59:58`, `-m 128` (data/README.md). */
